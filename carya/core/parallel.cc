@@ -1,0 +1,46 @@
+#include "carya/core/parallel.h"
+
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+
+#include "carya/core/error.h"
+
+namespace carya {
+
+struct ThreadLimit::Control {
+  tbb::global_control control;
+};
+
+void parallel_for(size_t begin, size_t end, size_t grain,
+                  const std::function<void(size_t, size_t)>& body) {
+  CARYA_ASSERT(grain > 0);
+  if (begin >= end) return;
+  const size_t n_blocks = (end - begin - 1) / grain + 1;
+  const auto run = [&](size_t block) {
+    const size_t first = begin + block * grain;
+    body(first, std::min(end, first + grain));
+  };
+  if (n_blocks == 1 || n_threads() == 1) {
+    for (size_t block = 0; block < n_blocks; ++block) run(block);
+    return;
+  }
+  tbb::parallel_for(size_t{0}, n_blocks, run);
+}
+
+size_t n_threads() {
+  return std::min<size_t>(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism),
+                          tbb::this_task_arena::max_concurrency());
+}
+
+ThreadLimit::ThreadLimit(size_t n) {
+  if (n > 0) {
+    control_ = std::make_unique<Control>(
+        Control{tbb::global_control(tbb::global_control::max_allowed_parallelism, n)});
+  }
+}
+ThreadLimit::~ThreadLimit() = default;
+
+}  // namespace carya

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "carya/core/container.h"
+#include "carya/core/matrix.h"
+#include "carya/simd/metric.h"
+
+namespace carya {
+
+using ItemId = uint64_t;
+
+struct Hit {
+  ItemId id;
+  float distance;  // in the index's metric; small = near
+  bool operator==(const Hit&) const = default;
+};
+
+// Which items a search may return.  Must be safe to call from many threads.
+class Filter {
+ public:
+  virtual ~Filter() = default;
+  virtual bool accepts(ItemId id) const = 0;
+  // About which share of the items is accepted, in [0, 1]: lets an index choose to scan instead.
+  virtual double selectivity() const = 0;
+};
+
+struct SearchOptions {
+  size_t k = 10;                   // hits wanted; fewer come back where fewer exist
+  size_t effort = 0;               // candidates kept while searching (ef); 0: the index's default
+  const Filter* filter = nullptr;  // null: all items
+};
+
+// A set of vectors with ids that answers "which are nearest".  Search is const and may run from
+// many threads at once; add and remove need exclusive access unless a class says more.
+class Index {
+ public:
+  virtual ~Index() = default;
+  virtual size_t dim() const noexcept = 0;
+  virtual size_t size() const noexcept = 0;  // items that are not removed
+  virtual Metric metric() const noexcept = 0;
+  // vectors [ids.size(), dim], finite.  Throws kInvalidArgument on a wrong dim, a NaN, or an id that
+  // is there already; then nothing is added.  The result does not depend on the number of threads.
+  virtual void add(std::span<const ItemId> ids, MatrixView<const float> vectors) = 0;
+  virtual bool remove(ItemId id) = 0;  // false if absent
+  // Nearest first, equal distances by rising id.  Throws kInvalidArgument on a wrong dim, k = 0 or a
+  // NaN.  An empty index answers with no hits.
+  virtual std::vector<Hit> search(std::span<const float> query, const SearchOptions& options) const = 0;
+  // Atomic.  Throws kIo.
+  virtual void save(const std::filesystem::path& path) const = 0;
+};
+
+// Opens what any Index::save wrote, by mapping it: the only place that knows all index types.
+// Throws kNotFound, kCorrupt.
+std::unique_ptr<Index> open_index(const std::filesystem::path& path);
+
+}  // namespace carya

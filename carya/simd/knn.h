@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "carya/core/matrix.h"
+#include "carya/core/progress.h"
+#include "carya/simd/metric.h"
+
+namespace carya {
+
+// For each query its k nearest points, nearest first, equal distances by rising id.  Where fewer
+// than k exist, the rest has id kNoNeighbor and distance infinity.
+struct Neighbors {
+  Matrix<uint32_t> ids;      // [n_queries, k]
+  Matrix<float> distances;   // [n_queries, k]
+};
+constexpr uint32_t kNoNeighbor = 0xffffffffu;
+
+// Exact nearest neighbours by tiles of distances that never leave the cache.
+// queries [n_queries, dim], points [n, dim], finite; any k >= 1.  O(n_queries n dim) time, bound by
+// FMA throughput; memory: the result and 1 MB per thread.  The same for every number of threads.
+// Throws kInvalidArgument if the dims differ or k is 0.
+Neighbors exact_knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
+                    Metric metric = Metric::kSquaredL2, Progress* progress = nullptr);
+
+// The same among the points themselves, where a point is not its own neighbour (duplicates of it
+// are).  Half the distances by symmetry are not saved: selection would need a lock.
+Neighbors exact_knn_graph(MatrixView<const float> points, size_t k,
+                          Metric metric = Metric::kSquaredL2, Progress* progress = nullptr);
+
+}  // namespace carya
