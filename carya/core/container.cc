@@ -28,7 +28,7 @@ static_assert(sizeof(Header) == 48 && sizeof(Entry) == 48);
 
 template <size_t n>
 void set_name(std::array<char, n>& to, std::string_view from) {
-  CARYA_ASSERT(from.size() < n);
+  CARYA_ASSERT(from.size() <= n);
   std::ranges::copy(from, to.begin());
 }
 template <size_t n>

@@ -28,7 +28,7 @@ namespace carya {
 //   std::span<const float> vectors = in.array<float>("vectors");
 class ContainerWriter {
  public:
-  // kind and section names: up to 23 characters.
+  // kind and section names: up to 24 characters.
   ContainerWriter(std::string kind, uint32_t version) : kind_(std::move(kind)), version_(version) {}
   // `values` must live until save().
   template <class T>
