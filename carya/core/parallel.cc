@@ -10,7 +10,8 @@
 
 namespace carya {
 
-struct ThreadLimit::Control {
+struct ThreadLimit::Control {  // made in place: a copy of a global_control would end it early
+  explicit Control(size_t n) : control(tbb::global_control::max_allowed_parallelism, n) {}
   tbb::global_control control;
 };
 
@@ -36,10 +37,7 @@ size_t n_threads() {
 }
 
 ThreadLimit::ThreadLimit(size_t n) {
-  if (n > 0) {
-    control_ = std::make_unique<Control>(
-        Control{tbb::global_control(tbb::global_control::max_allowed_parallelism, n)});
-  }
+  if (n > 0) control_ = std::make_unique<Control>(n);
 }
 ThreadLimit::~ThreadLimit() = default;
 
