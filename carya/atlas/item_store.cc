@@ -1,0 +1,367 @@
+#include "carya/atlas/item_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "carya/atlas/sqlite.h"
+#include "carya/atlas/where.h"
+#include "carya/core/error.h"
+
+namespace carya {
+namespace {
+
+namespace fs = std::filesystem;
+using sqlite::Database;
+using sqlite::quoted_name;
+using sqlite::Statement;
+
+constexpr size_t kMaxColumns = 1000;     // SQLite stops at 2000, and a wider table is no metadata
+constexpr size_t kItemsPerReport = 512;  // progress is told every so many
+constexpr size_t kMaxQueryWords = 64;    // more words make a query slow, not better
+
+// "007" stays text: a number would lose its zeros.
+bool is_integer(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  if (text.empty() || text.size() > 18 || (text[0] == '0' && text.size() > 1)) return false;
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool is_number(std::string_view text) {
+  if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return false;
+  const size_t digits = text.starts_with('-') ? 1 : 0;
+  if (text.substr(digits).size() > 1 && text[digits] == '0' && text[digits + 1] != '.') return false;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// What the values of a column allow it to be.
+struct ColumnEvidence {
+  bool any = false, all_integers = true, all_numbers = true;
+  void see(const Value& value) {
+    if (std::holds_alternative<std::monostate>(value)) return;
+    any = true;
+    if (std::holds_alternative<int64_t>(value)) return;
+    if (std::holds_alternative<double>(value)) {
+      all_integers = false;
+    } else {
+      const std::string& text = std::get<std::string>(value);
+      all_integers = all_integers && is_integer(text);
+      all_numbers = all_numbers && (all_integers || is_integer(text) || is_number(text));
+    }
+  }
+  ColumnType type() const {
+    if (!any || !all_numbers) return ColumnType::kText;
+    return all_integers ? ColumnType::kInteger : ColumnType::kNumber;
+  }
+};
+
+std::string_view sql_type(ColumnType type) {
+  return type == ColumnType::kInteger ? "INTEGER" : type == ColumnType::kNumber ? "REAL" : "TEXT";
+}
+
+// The words of a query as FTS5 strings, any of which may match: "a" OR "b".  Nothing of FTS5's own
+// syntax gets through.
+std::string match_expression(std::string_view query) {
+  std::string expression, word;
+  size_t n_words = 0;
+  const auto finish = [&] {
+    if (word.empty() || n_words == kMaxQueryWords) return;
+    expression += (n_words++ == 0 ? "\"" : " OR \"") + word + "\"";
+    word.clear();
+  };
+  for (char c : query) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80 || std::isalnum(byte)) {
+      word += c;
+    } else {
+      finish();
+    }
+  }
+  finish();
+  return expression;
+}
+
+}  // namespace
+
+std::string_view column_type_name(ColumnType type) {
+  return type == ColumnType::kInteger ? "integer" : type == ColumnType::kNumber ? "number" : "text";
+}
+
+struct ItemStore::State {
+  State(const fs::path& path, Database::Mode mode) : database(path, mode) {}
+  Database database;
+  size_t size = 0;
+  std::vector<Column> columns;
+
+  void load() {
+    Statement count(database, "SELECT count(*), coalesce(max(item), -1) FROM items");
+    count.step();
+    size = static_cast<size_t>(count.integer(0));
+    if (count.integer(1) + 1 != count.integer(0)) {
+      throw Error(ErrorKind::kCorrupt, "items.sqlite: items are missing; build the atlas again");
+    }
+    columns.clear();
+    Statement read(database, "SELECT name, type FROM columns ORDER BY position");
+    while (read.step()) {
+      const std::string_view type = read.text(1);
+      columns.push_back({std::string(read.text(0)), type == "INTEGER" ? ColumnType::kInteger
+                                                    : type == "REAL"  ? ColumnType::kNumber
+                                                                      : ColumnType::kText});
+    }
+  }
+
+  void create_tables() {
+    database.run(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 8192;"
+        "CREATE TABLE items(item INTEGER PRIMARY KEY, id TEXT NOT NULL, text TEXT NOT NULL);"
+        "CREATE TABLE columns(position INTEGER PRIMARY KEY, name TEXT UNIQUE, type TEXT);"
+        "CREATE VIRTUAL TABLE words USING fts5(text, content='items', content_rowid='item',"
+        " tokenize='porter unicode61 remove_diacritics 2');");
+  }
+
+  size_t insert(RecordReader& records, Progress* progress);
+  void add_column(std::string_view name);
+  void set_types(const std::vector<ColumnEvidence>& evidence);
+};
+
+void ItemStore::State::add_column(std::string_view name) {
+  require(columns.size() < kMaxColumns, "the input has more than {} columns; choose with --text, or "
+          "drop some", kMaxColumns);
+  require(name != "item" && name != "id" && name != "text",
+          "a metadata column is called '{}', a name that the atlas uses itself: rename it", name);
+  database.run("ALTER TABLE items ADD COLUMN " + quoted_name(name));
+  columns.push_back({std::string(name), ColumnType::kText});
+  Statement insert(database, "INSERT INTO columns VALUES(?1, ?2, 'TEXT')");
+  insert.bind(0, static_cast<int64_t>(columns.size() - 1));
+  insert.bind(1, name);
+  insert.run();
+}
+
+void ItemStore::State::set_types(const std::vector<ColumnEvidence>& evidence) {
+  for (size_t i = 0; i < columns.size(); ++i) {
+    columns[i].type = evidence[i].type();
+    const std::string name = quoted_name(columns[i].name);
+    // The column has no declared type, so SQLite keeps each value as it came until this.
+    database.run(fmt::format("UPDATE items SET {0} = CAST({0} AS {1}) WHERE typeof({0}) <> '{2}' AND "
+                             "{0} IS NOT NULL",
+                             name, sql_type(columns[i].type),
+                             columns[i].type == ColumnType::kInteger  ? "integer"
+                             : columns[i].type == ColumnType::kNumber ? "real"
+                                                                      : "text"));
+    Statement update(database, "UPDATE columns SET type = ?1 WHERE position = ?2");
+    update.bind(0, sql_type(columns[i].type));
+    update.bind(1, static_cast<int64_t>(i));
+    update.run();
+  }
+}
+
+size_t ItemStore::State::insert(RecordReader& records, Progress* progress) {
+  begin_stage(progress, "reading", records.bytes_total(), "bytes");
+  const size_t old_size = size;
+  database.run("BEGIN");
+  database.run("CREATE TEMP TABLE places(item INTEGER PRIMARY KEY, place TEXT)");
+  database.run("CREATE UNIQUE INDEX IF NOT EXISTS items_by_id ON items(id)");
+  Statement words(database, "INSERT INTO words(rowid, text) VALUES(?1, ?2)");
+  Statement place(database, "INSERT INTO places VALUES(?1, ?2)");
+  std::unique_ptr<Statement> insert;
+  std::vector<ColumnEvidence> evidence(columns.size());
+  if (old_size > 0) {  // the types that there are bind the new values too
+    for (size_t i = 0; i < columns.size(); ++i) {
+      evidence[i] = {true, columns[i].type == ColumnType::kInteger,
+                     columns[i].type != ColumnType::kText};
+    }
+  }
+  std::vector<size_t> column_of;  // the reader's column -> ours
+  Record record;
+  size_t reported = 0;
+  while (records.next(record)) {
+    const auto& names = records.columns();
+    while (column_of.size() < names.size()) {
+      const auto known = std::ranges::find(columns, names[column_of.size()], &Column::name);
+      column_of.push_back(static_cast<size_t>(known - columns.begin()));
+      if (known == columns.end()) {
+        add_column(names[column_of.size() - 1]);
+        evidence.emplace_back();
+      }
+      insert.reset();
+    }
+    if (!insert) {
+      std::string fields = "item, id, text", slots = "?1, ?2, ?3";
+      for (size_t i = 0; i < columns.size(); ++i) {
+        fields += ", " + quoted_name(columns[i].name);
+        slots += fmt::format(", ?{}", i + 4);
+      }
+      insert = std::make_unique<Statement>(
+          database, fmt::format("INSERT OR IGNORE INTO items({}) VALUES({})", fields, slots));
+    }
+    std::vector<Value> values(columns.size());
+    for (size_t i = 0; i < record.values.size(); ++i) {
+      values[column_of[i]] = std::move(record.values[i]);
+    }
+    const auto item = static_cast<int64_t>(size);
+    insert->bind(0, item);
+    insert->bind(1, std::string_view(record.id));
+    insert->bind(2, std::string_view(record.text));
+    for (size_t i = 0; i < values.size(); ++i) {
+      evidence[i].see(values[i]);
+      insert->bind(static_cast<int>(i) + 3, values[i]);
+    }
+    insert->run();
+    if (sqlite3_changes(database.get()) == 0) {
+      Statement first(database, "SELECT place FROM items LEFT JOIN places USING(item) WHERE id = ?1");
+      first.bind(0, std::string_view(record.id));
+      first.step();
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{}: the id '{}' is there already ({}); ids must differ: choose another "
+                              "column with --id, or drop the duplicates",
+                              record.where, record.id,
+                              first.text(0).empty() ? "in the atlas" : first.text(0)));
+    }
+    place.bind(0, item);
+    place.bind(1, std::string_view(record.where));
+    place.run();
+    words.bind(0, item);
+    words.bind(1, std::string_view(record.text));
+    words.run();
+    ++size;
+    if (size % kItemsPerReport == 0) {
+      advance(progress, records.bytes_read() - std::exchange(reported, records.bytes_read()));
+    }
+  }
+  advance(progress, records.bytes_read() - reported);
+  set_types(evidence);
+  database.run("DROP TABLE temp.places");
+  database.run("COMMIT");
+  database.run("INSERT INTO words(words) VALUES('optimize')");
+  return size - old_size;
+}
+
+ItemStore::ItemStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ItemStore::~ItemStore() = default;
+ItemStore::ItemStore(ItemStore&&) noexcept = default;
+ItemStore& ItemStore::operator=(ItemStore&&) noexcept = default;
+
+ItemStore ItemStore::create(const fs::path& path, RecordReader& records, Progress* progress) {
+  auto state = std::make_unique<State>(path, Database::Mode::kCreate);
+  state->create_tables();
+  state->insert(records, progress);
+  return ItemStore(std::move(state));
+}
+
+ItemStore ItemStore::create_empty_texts(const fs::path& path, size_t n_items) {
+  auto state = std::make_unique<State>(path, Database::Mode::kCreate);
+  state->create_tables();
+  state->database.run("BEGIN");
+  Statement insert(state->database, "INSERT INTO items VALUES(?1, ?2, '')");
+  for (size_t i = 0; i < n_items; ++i) {
+    insert.bind(0, static_cast<int64_t>(i));
+    insert.bind(1, std::string_view(std::to_string(i)));
+    insert.run();
+  }
+  state->database.run("CREATE UNIQUE INDEX items_by_id ON items(id); COMMIT");
+  state->size = n_items;
+  return ItemStore(std::move(state));
+}
+
+ItemStore ItemStore::open(const fs::path& path) {
+  auto state = std::make_unique<State>(path, Database::Mode::kReadOnly);
+  state->load();
+  return ItemStore(std::move(state));
+}
+
+size_t ItemStore::append(RecordReader& records, Progress* progress) {
+  return state_->insert(records, progress);
+}
+
+size_t ItemStore::size() const noexcept { return state_->size; }
+std::span<const Column> ItemStore::columns() const noexcept { return state_->columns; }
+
+std::vector<std::string> ItemStore::column_names() const {
+  std::vector<std::string> names;
+  for (const Column& column : state_->columns) names.push_back(column.name);
+  return names;
+}
+
+Item ItemStore::item(uint32_t item) const {
+  Statement read(state_->database, "SELECT * FROM items WHERE item = ?1");
+  read.bind(0, int64_t{item});
+  if (!read.step()) {
+    throw Error(ErrorKind::kNotFound, fmt::format("there is no item number {}", item));
+  }
+  Item result{std::string(read.text(1)), std::string(read.text(2)), {}};
+  for (size_t i = 0; i < state_->columns.size(); ++i) {
+    result.values.push_back(read.value(static_cast<int>(i) + 3));
+  }
+  return result;
+}
+
+std::string ItemStore::id(uint32_t item) const {
+  Statement read(state_->database, "SELECT id FROM items WHERE item = ?1");
+  read.bind(0, int64_t{item});
+  return read.step() ? std::string(read.text(0)) : std::string();
+}
+
+std::optional<uint32_t> ItemStore::find(std::string_view id) const {
+  Statement read(state_->database, "SELECT item FROM items WHERE id = ?1");
+  read.bind(0, id);
+  if (!read.step()) return std::nullopt;
+  return static_cast<uint32_t>(read.integer(0));
+}
+
+std::vector<std::string> ItemStore::texts(size_t first, size_t count) const {
+  Statement read(state_->database, "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
+  read.bind(0, static_cast<int64_t>(first));
+  read.bind(1, static_cast<int64_t>(first + count));
+  std::vector<std::string> result;
+  while (read.step()) result.emplace_back(read.text(0));
+  return result;
+}
+
+std::vector<Value> ItemStore::values(std::string_view column) const {
+  if (std::ranges::find(state_->columns, column, &Column::name) == state_->columns.end()) {
+    std::string known;
+    for (const Column& c : state_->columns) known += (known.empty() ? "" : ", ") + c.name;
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("there is no column '{}'; there are: {}", column, known));
+  }
+  Statement read(state_->database,
+                 "SELECT " + quoted_name(column) + " FROM items ORDER BY item");
+  std::vector<Value> result;
+  while (read.step()) result.push_back(read.value(0));
+  return result;
+}
+
+std::vector<uint32_t> ItemStore::where(std::string_view condition) const {
+  const WhereClause clause = parse_where(condition, column_names());
+  Statement read(state_->database, "SELECT item FROM items WHERE " + clause.sql + " ORDER BY item");
+  for (size_t i = 0; i < clause.values.size(); ++i) read.bind(static_cast<int>(i), clause.values[i]);
+  std::vector<uint32_t> items;
+  while (read.step()) items.push_back(static_cast<uint32_t>(read.integer(0)));
+  return items;
+}
+
+std::vector<LexicalHit> ItemStore::search(std::string_view query, size_t k,
+                                          std::string_view condition) const {
+  const std::string expression = match_expression(query);
+  if (expression.empty()) return {};
+  WhereClause clause;
+  if (!condition.empty()) clause = parse_where(condition, column_names());
+  const size_t n_values = clause.values.size();
+  std::string sql = fmt::format("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?{}",
+                                n_values + 1);
+  if (!condition.empty()) sql += " AND rowid IN (SELECT item FROM items WHERE " + clause.sql + ")";
+  sql += fmt::format(" ORDER BY bm25(words), rowid LIMIT ?{}", n_values + 2);
+  Statement read(state_->database, sql);
+  for (size_t i = 0; i < n_values; ++i) read.bind(static_cast<int>(i), clause.values[i]);
+  read.bind(static_cast<int>(n_values), std::string_view(expression));
+  read.bind(static_cast<int>(n_values) + 1, static_cast<int64_t>(std::min<size_t>(k, 1u << 30)));
+  std::vector<LexicalHit> hits;
+  while (read.step()) {
+    hits.push_back({static_cast<uint32_t>(read.integer(0)), -read.number(1)});
+  }
+  return hits;
+}
+
+}  // namespace carya
