@@ -83,7 +83,7 @@ TEST(Lanczos, RefusesMorePairsThanThereAre) {
 
 // A ring of n nodes: eigenvalues of D^-1/2 A D^-1/2 are cos(2 pi k / n).
 CsrGraph ring(size_t n) {
-  std::vector<Edge> edges;
+  std::vector<GraphEdge> edges;
   for (uint32_t i = 0; i < n; ++i) {
     const auto next = static_cast<uint32_t>((i + 1) % n);
     edges.push_back({i, next, 1});
@@ -104,7 +104,7 @@ TEST(DiffusionCoordinates, PutARingOnACircle) {
 }
 
 TEST(DiffusionCoordinates, SeparateComponentsAndLeaveLoneNodesAtZero) {
-  const std::vector<Edge> edges = {{0, 1, 1}, {1, 0, 1}, {2, 3, 1}, {3, 2, 1}};
+  const std::vector<GraphEdge> edges = {{0, 1, 1}, {1, 0, 1}, {2, 3, 1}, {3, 2, 1}};
   const Matrix<float> x = diffusion_coordinates(CsrGraph::from_edges(5, edges), {.n_dims = 2, .time = 1});
   const auto product = [&](size_t a, size_t b) { return x(a, 0) * x(b, 0) + x(a, 1) * x(b, 1); };
   EXPECT_NEAR(product(0, 1), 1, 1e-3);

@@ -8,10 +8,10 @@
 
 namespace carya {
 
-CsrGraph CsrGraph::from_edges(size_t n_nodes, std::span<const Edge> edges) {
+CsrGraph CsrGraph::from_edges(size_t n_nodes, std::span<const GraphEdge> edges) {
   CsrGraph graph;
   std::vector<size_t> starts(n_nodes + 1, 0);
-  for (const Edge& edge : edges) {
+  for (const GraphEdge& edge : edges) {
     require(edge.from < n_nodes && edge.to < n_nodes, "edge {} - {} is outside the {} nodes",
             edge.from, edge.to, n_nodes);
     require(std::isfinite(edge.weight), "edge {} - {} has weight {}", edge.from, edge.to, edge.weight);
@@ -20,7 +20,7 @@ CsrGraph CsrGraph::from_edges(size_t n_nodes, std::span<const Edge> edges) {
   for (size_t i = 0; i < n_nodes; ++i) starts[i + 1] += starts[i];
   std::vector<std::pair<uint32_t, float>> sorted(starts[n_nodes]);
   std::vector<size_t> next(starts.begin(), starts.end() - 1);
-  for (const Edge& edge : edges) {
+  for (const GraphEdge& edge : edges) {
     if (edge.from != edge.to) sorted[next[edge.from]++] = {edge.to, edge.weight};
   }
   std::vector<size_t> kept(n_nodes);
@@ -60,7 +60,7 @@ double CsrGraph::degree(size_t node) const noexcept {
 }
 
 CsrGraph neighbor_graph(MatrixView<const uint32_t> ids) {
-  std::vector<Edge> edges;
+  std::vector<GraphEdge> edges;
   edges.reserve(2 * ids.rows() * ids.cols());
   for (size_t i = 0; i < ids.rows(); ++i) {
     for (uint32_t j : ids.row(i)) {

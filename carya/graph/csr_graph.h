@@ -10,7 +10,7 @@
 
 namespace carya {
 
-struct Edge {
+struct GraphEdge {
   uint32_t from, to;
   float weight;
 };
@@ -22,7 +22,7 @@ class CsrGraph {
   CsrGraph() : offsets_{0} {}
   // Weights of an edge that is given several times are added; loops are dropped.  Throws
   // kInvalidArgument if a node is n_nodes or more, or a weight is not finite.  O(edges log degree).
-  static CsrGraph from_edges(size_t n_nodes, std::span<const Edge> edges);
+  static CsrGraph from_edges(size_t n_nodes, std::span<const GraphEdge> edges);
 
   size_t n_nodes() const noexcept { return offsets_.size() - 1; }
   size_t n_edges() const noexcept { return targets_.size(); }  // directed

@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
 TEST(CsrGraph, AddsRepeatedEdgesAndDropsLoops) {
-  const std::vector<Edge> edges = {{0, 2, 1}, {0, 1, 2}, {0, 2, 4}, {1, 1, 9}};
+  const std::vector<GraphEdge> edges = {{0, 2, 1}, {0, 1, 2}, {0, 2, 4}, {1, 1, 9}};
   const auto graph = CsrGraph::from_edges(3, edges);
   EXPECT_THAT(graph.neighbors(0), ElementsAre(1, 2));
   EXPECT_THAT(graph.weights(0), ElementsAre(2, 5));
@@ -25,9 +25,9 @@ TEST(CsrGraph, AddsRepeatedEdgesAndDropsLoops) {
 }
 
 TEST(CsrGraph, RefusesWhatIsNoEdge) {
-  EXPECT_THAT([] { CsrGraph::from_edges(2, std::vector<Edge>{{0, 2, 1}}); },
+  EXPECT_THAT([] { CsrGraph::from_edges(2, std::vector<GraphEdge>{{0, 2, 1}}); },
               ThrowsMessage<Error>(HasSubstr("edge 0 - 2 is outside the 2 nodes")));
-  EXPECT_THAT([] { CsrGraph::from_edges(2, std::vector<Edge>{{0, 1, NAN}}); },
+  EXPECT_THAT([] { CsrGraph::from_edges(2, std::vector<GraphEdge>{{0, 1, NAN}}); },
               ThrowsMessage<Error>(HasSubstr("has weight nan")));
 }
 
@@ -45,7 +45,7 @@ TEST(CsrGraph, NeighborGraphIsSymmetricAndCountsMutualNeighborsTwice) {
 }
 
 TEST(CsrGraph, ComponentsAreNumberedByTheirFirstNode) {
-  const std::vector<Edge> edges = {{1, 3, 1}, {3, 1, 1}, {2, 4, 1}, {4, 2, 1}};
+  const std::vector<GraphEdge> edges = {{1, 3, 1}, {3, 1, 1}, {2, 4, 1}, {4, 2, 1}};
   size_t n_components = 0;
   EXPECT_THAT(connected_components(CsrGraph::from_edges(5, edges), &n_components),
               ElementsAre(0, 1, 2, 1, 2));
