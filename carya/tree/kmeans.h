@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "carya/core/matrix.h"
+#include "carya/core/progress.h"
+
+namespace carya {
+
+struct KMeansOptions {
+  size_t n_clusters = 8;     // 1 .. n
+  size_t n_iterations = 50;  // at most; it stops when no point changes its cluster
+  size_t n_init = 1;         // starts, >= 1; the one of least inertia is kept
+  uint64_t seed = 0;
+  void validate(size_t n_points) const;  // throws kInvalidArgument
+};
+
+struct KMeansResult {
+  Matrix<float> centroids;       // [n_clusters, dim], the means of their points
+  std::vector<int32_t> labels;   // [n], the nearest centroid; of equal ones the lower
+  std::vector<float> distances;  // [n], squared, to it
+  double inertia = 0;            // their sum
+};
+
+// Clusters of least squared distance: k-means++ starts (Arthur & Vassilvitskii 2007), Lloyd's
+// iterations (1982).  points [n, dim], finite.  O(n n_clusters dim) time an iteration, by tiles;
+// memory: the result and 16 n bytes.  A cluster that loses all points is seeded again with the
+// point farthest from its centroid; only with fewer distinct points than clusters do some stay
+// empty.  The same for every number of threads.  Throws kInvalidArgument.
+//
+//   const KMeansResult result = kmeans(points, {.n_clusters = 57, .seed = 1});
+KMeansResult kmeans(MatrixView<const float> points, const KMeansOptions& options,
+                    Progress* progress = nullptr);
+
+// Items by their label: item_of[first[c] .. first[c + 1]) are those of label c, by rising id.
+struct LabelGroups {
+  std::vector<size_t> first;      // [n_labels + 1]
+  std::vector<uint32_t> item_of;  // [n]
+};
+LabelGroups group_by_label(std::span<const int32_t> labels, size_t n_labels);
+
+}  // namespace carya
