@@ -6,56 +6,116 @@
 #include <vector>
 
 #include "carya/core/parallel.h"
+#include "carya/simd/distance.h"
+#include "carya/simd/knn_block.h"
+#include "carya/simd/kselect.h"
 
 namespace carya {
 namespace {
 
-float pair_distance(const float* a, const float* b, size_t dim, Metric metric) {
-  float sum = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < dim; ++i) {
-    if (metric == Metric::kSquaredL2) {
-      sum += (a[i] - b[i]) * (a[i] - b[i]);
-    } else {
-      sum += a[i] * b[i];
-      aa += a[i] * a[i];
-      bb += b[i] * b[i];
-    }
+constexpr size_t kCenterSample = 1024;  // rows; any point amid the data serves
+constexpr size_t kScanRows = 1024;      // distances of a scan that are in L1 when compared
+constexpr size_t kMinTiledQueries = 4;  // below, packing the points costs more than it saves
+constexpr size_t kCandidateBytes = size_t{4} << 20;  // per thread, for the candidates of a block
+
+// Differences lose no digits when the data is far from the origin but its mean is near.
+std::vector<float> sample_mean(MatrixView<const float> points) {
+  const size_t n = std::min(points.rows(), kCenterSample);
+  std::vector<double> sum(points.cols());
+  for (size_t s = 0; s < n; ++s) {
+    const float* row = points.row_data(s * points.rows() / n);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += row[i];
   }
-  if (metric == Metric::kSquaredL2) return sum;
-  if (metric == Metric::kInnerProduct) return -sum;
-  return aa == 0 || bb == 0 ? 1.0f : 1.0f - sum / std::sqrt(aa * bb);
+  std::vector<float> mean(points.cols());
+  for (size_t i = 0; i < mean.size(); ++i) {
+    mean[i] = static_cast<float>(sum[i] / static_cast<double>(std::max<size_t>(n, 1)));
+  }
+  return mean;
+}
+
+std::vector<float> norms_about(MatrixView<const float> rows, std::span<const float> center) {
+  std::vector<float> norms(rows.rows());
+  parallel_for(0, rows.rows(), 4096, [&](size_t first, size_t last) {
+    centered_norms(rows, center, first, std::span(norms).subspan(first, last - first));
+  });
+  return norms;
+}
+
+bool all_finite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float x) { return std::isfinite(x); });
+}
+
+// Few queries: one to a thread.  Many: blocks as large as their candidates allow.
+size_t block_size(const KnnTask& task) {
+  const size_t candidates = std::max<size_t>(64, 2 * task.k) * sizeof(Candidate);
+  const size_t share = (task.queries.rows() + n_threads() - 1) / n_threads();
+  const size_t rows = std::min({kMaxKnnBlock, share, kCandidateBytes / candidates});
+  return std::max<size_t>((rows + 11) / 12 * 12, 12);
 }
 
 Neighbors knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
               Metric metric, bool skip_self, Progress* progress) {
   require(k >= 1, "k is 0: ask for at least one neighbour");
-  require(queries.cols() == points.cols(), "queries have {} dims, the points {}", queries.cols(),
-          points.cols());
-  Neighbors result{Matrix<uint32_t>(queries.rows(), k), Matrix<float>(queries.rows(), k)};
+  require(queries.cols() == points.cols(), "the queries have {} dims, the points {}",
+          queries.cols(), points.cols());
+  require(points.rows() < kNoNeighbor, "{} points: at most {} are possible", points.rows(),
+          kNoNeighbor - 1);
+  Neighbors result{Matrix<uint32_t>::uninitialized(queries.rows(), k),
+                   Matrix<float>::uninitialized(queries.rows(), k)};
   begin_stage(progress, "nearest neighbours", queries.rows(), "queries");
-  parallel_for(0, queries.rows(), 64, [&](size_t first, size_t last) {
-    std::vector<std::pair<float, uint32_t>> all;
-    for (size_t q = first; q < last; ++q) {
-      all.clear();
-      for (size_t p = 0; p < points.rows(); ++p) {
-        if (skip_self && p == q) continue;
-        all.emplace_back(pair_distance(queries.row_data(q), points.row_data(p), points.cols(), metric),
-                         static_cast<uint32_t>(p));
-      }
-      const size_t found = std::min(k, all.size());
-      std::partial_sort(all.begin(), all.begin() + static_cast<ptrdiff_t>(found), all.end());
-      for (size_t i = 0; i < k; ++i) {
-        result.ids(q, i) = i < found ? all[i].second : kNoNeighbor;
-        result.distances(q, i) =
-            i < found ? all[i].first : std::numeric_limits<float>::infinity();
-      }
-    }
+  const bool l2 = metric == Metric::kSquaredL2;
+  const std::vector<float> center = l2 ? sample_mean(points) : std::vector<float>(points.cols());
+  const std::vector<float> point_norms = norms_about(points, center);
+  const std::vector<float> query_norms = skip_self ? point_norms : norms_about(queries, center);
+  const bool finite = all_finite(point_norms) && all_finite(query_norms);
+  if (!finite) {  // a NaN, or numbers above 1e19 whose squares overflow
+    require_finite(points, "point");
+    require_finite(queries, "query");
+  }
+  const KnnTask task{.queries = queries,
+                     .points = points,
+                     .k = std::min(k, std::max<size_t>(points.rows(), 1)),
+                     .metric = metric,
+                     .skip_self = skip_self,
+                     .center = center,
+                     .query_norms = query_norms,
+                     .point_norms = point_norms,
+                     .max_point_norm = points.rows() > 0 ? std::ranges::max(point_norms) : 0,
+                     .result = &result};
+  const bool tiled = finite && queries.rows() >= kMinTiledQueries;
+  parallel_for(0, queries.rows(), tiled ? block_size(task) : 1, [&](size_t first, size_t last) {
+    (tiled ? knn_block : knn_scan)(task, first, last - first);
     advance(progress, last - first);
   });
   return result;
 }
 
 }  // namespace
+
+void knn_scan(const KnnTask& task, size_t first, size_t count) {
+  std::vector<float> values(kScanRows);
+  std::vector<Candidate> batch;
+  for (size_t q = first; q < first + count; ++q) {
+    KSelect nearest(task.result->ids.row(q).first(task.k),
+                    task.result->distances.row(q).first(task.k));
+    for (size_t begin = 0; begin < task.points.rows(); begin += kScanRows) {
+      const auto rows = task.points.slice(begin, std::min(kScanRows, task.points.rows() - begin));
+      distances(task.metric, task.queries.row(q), rows, values);
+      batch.clear();
+      const bool full = nearest.found() == task.k;
+      for (size_t i = 0; i < rows.rows(); ++i) {
+        const auto id = static_cast<uint32_t>(begin + i);
+        if (full && !(values[i] < nearest.threshold())) continue;
+        if (!task.skip_self || id != q) batch.push_back({values[i], id});
+      }
+      nearest.merge(batch);
+    }
+    for (size_t j = nearest.found(); j < task.result->ids.cols(); ++j) {
+      task.result->ids(q, j) = kNoNeighbor;
+      task.result->distances(q, j) = std::numeric_limits<float>::infinity();
+    }
+  }
+}
 
 Neighbors exact_knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
                     Metric metric, Progress* progress) {

@@ -6,9 +6,12 @@ namespace carya {
 
 std::string_view metric_name(Metric metric) {
   switch (metric) {
-    case Metric::kSquaredL2: return "squared_l2";
-    case Metric::kInnerProduct: return "inner_product";
-    case Metric::kCosine: return "cosine";
+    case Metric::kSquaredL2:
+      return "squared_l2";
+    case Metric::kInnerProduct:
+      return "inner_product";
+    case Metric::kCosine:
+      return "cosine";
   }
   CARYA_ASSERT(false);
   return {};
