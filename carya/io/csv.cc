@@ -58,10 +58,11 @@ void CsvParser::quoted_field(std::string& field) {
     ++position_;
   }
   if (!at_line_end() && text_[position_] != delimiter_) {
-    throw Error(ErrorKind::kCorrupt,
-                fmt::format("{}:{}: after a closing quote comes '{}', not the delimiter '{}'; is the "
-                            "quote inside meant as \"\"?",
-                            name_, line_, text_[position_], delimiter_));
+    throw Error(
+        ErrorKind::kCorrupt,
+        fmt::format("{}:{}: after a closing quote comes '{}', not the delimiter '{}'; is the "
+                    "quote inside meant as \"\"?",
+                    name_, line_, text_[position_], delimiter_));
   }
 }
 
@@ -78,9 +79,9 @@ bool CsvParser::next(std::vector<std::string>& fields) {
       quoted_field(field);
     } else {
       const std::array<char, 3> stops = {delimiter_, '\n', '\r'};
-      const size_t end = std::min(
-          text_.find_first_of(std::string_view(stops.data(), stops.size()), position_),
-          text_.size());
+      const size_t end =
+          std::min(text_.find_first_of(std::string_view(stops.data(), stops.size()), position_),
+                   text_.size());
       field = text_.substr(position_, end - position_);
       position_ = end;
     }

@@ -42,8 +42,8 @@ struct ReadOptions {
 enum class InputFormat { kFolder, kLines, kCsv, kTsv, kJsonLines, kNpy, kFvecs, kIdx };
 std::string_view input_format_name(InputFormat format);
 
-// By the name: folder, .txt, .csv, .tsv/.tab, .jsonl/.ndjson, .npy, .fvecs, IDX (*.idx, *-idx3-ubyte).
-// Throws kNotFound, or kInvalidArgument listing what can be read.
+// By the name: folder, .txt, .csv, .tsv/.tab, .jsonl/.ndjson, .npy, .fvecs, IDX (*.idx,
+// *-idx3-ubyte). Throws kNotFound, or kInvalidArgument listing what can be read.
 InputFormat input_format(const std::filesystem::path& path);
 
 // For the text formats; "-" is standard input: JSON lines if it begins with '{', delimited if a

@@ -85,7 +85,9 @@ class LineReader final : public RecordReader {
     do {
       if (!lines_.next(line)) return false;
     } while (is_blank(line));
-    record = {std::to_string(++n_), to_valid_utf8(line), {},
+    record = {std::to_string(++n_),
+              to_valid_utf8(line),
+              {},
               fmt::format("{}:{}", source_->name(), lines_.number())};
     return true;
   }
@@ -117,7 +119,8 @@ class FolderReader final : public RecordReader {
       }
     }
     if (error) {
-      throw Error(ErrorKind::kIo, fmt::format("{}: cannot list: {}", folder.string(), error.message()));
+      throw Error(ErrorKind::kIo,
+                  fmt::format("{}: cannot list: {}", folder.string(), error.message()));
     }
     std::ranges::sort(paths_);
   }
@@ -164,7 +167,8 @@ class CsvReader final : public RecordReader {
       id_column_ = id - header_.begin();
     }
     for (size_t i = 0; i < header_.size(); ++i) {
-      const bool used = std::ranges::count(text_columns_, i) > 0 || static_cast<ptrdiff_t>(i) == id_column_;
+      const bool used =
+          std::ranges::count(text_columns_, i) > 0 || static_cast<ptrdiff_t>(i) == id_column_;
       if (!used) {
         value_columns_.push_back(i);
         columns_.push_back(header_[i].empty() ? fmt::format("column{}", i + 1) : header_[i]);
@@ -176,10 +180,11 @@ class CsvReader final : public RecordReader {
     if (!parser_.next(fields_)) return false;
     ++n_;
     if (fields_.size() != header_.size()) {
-      throw Error(ErrorKind::kCorrupt,
-                  fmt::format("{}:{}: has {} fields, the header has {}; is a delimiter inside a field "
-                              "unquoted, or --delimiter wrong?",
-                              source_->name(), parser_.row_line(), fields_.size(), header_.size()));
+      throw Error(
+          ErrorKind::kCorrupt,
+          fmt::format("{}:{}: has {} fields, the header has {}; is a delimiter inside a field "
+                      "unquoted, or --delimiter wrong?",
+                      source_->name(), parser_.row_line(), fields_.size(), header_.size()));
     }
     record.text.clear();
     for (size_t i : text_columns_) {
@@ -213,8 +218,9 @@ class CsvReader final : public RecordReader {
   size_t column(const std::string& name) const {
     const auto found = std::ranges::find(header_, name);
     if (found == header_.end()) {
-      throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: has no column '{}'; there are: {}",
-                                                           source_->name(), name, list_of(header_)));
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{}: has no column '{}'; there are: {}", source_->name(), name,
+                              list_of(header_)));
     }
     return static_cast<size_t>(found - header_.begin());
   }
@@ -328,14 +334,22 @@ void require_no_columns(const ReadOptions& options, const fs::path& path, InputF
 
 std::string_view input_format_name(InputFormat format) {
   switch (format) {
-    case InputFormat::kFolder: return "folder";
-    case InputFormat::kLines: return "txt";
-    case InputFormat::kCsv: return "csv";
-    case InputFormat::kTsv: return "tsv";
-    case InputFormat::kJsonLines: return "jsonl";
-    case InputFormat::kNpy: return "npy";
-    case InputFormat::kFvecs: return "fvecs";
-    case InputFormat::kIdx: return "idx";
+    case InputFormat::kFolder:
+      return "folder";
+    case InputFormat::kLines:
+      return "txt";
+    case InputFormat::kCsv:
+      return "csv";
+    case InputFormat::kTsv:
+      return "tsv";
+    case InputFormat::kJsonLines:
+      return "jsonl";
+    case InputFormat::kNpy:
+      return "npy";
+    case InputFormat::kFvecs:
+      return "fvecs";
+    case InputFormat::kIdx:
+      return "idx";
   }
   CARYA_ASSERT(false);
   return {};
@@ -345,11 +359,13 @@ InputFormat input_format(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {
-    throw Error(ErrorKind::kNotFound, fmt::format("{}: there is no such file or folder", path.string()));
+    throw Error(ErrorKind::kNotFound,
+                fmt::format("{}: there is no such file or folder", path.string()));
   }
   if (fs::is_directory(status)) return InputFormat::kFolder;
   std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return std::tolower(c); });
   static constexpr std::pair<std::string_view, InputFormat> kByExtension[] = {
       {".txt", InputFormat::kLines},       {".csv", InputFormat::kCsv},
       {".tsv", InputFormat::kTsv},         {".tab", InputFormat::kTsv},
@@ -363,10 +379,11 @@ InputFormat input_format(const fs::path& path) {
   if (name.find("-idx") != std::string::npos || name.find(".idx") != std::string::npos) {
     return InputFormat::kIdx;  // as in train-images-idx3-ubyte
   }
-  throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("{}: the kind of file cannot be told from its name; known are folders, .txt, "
-                          ".csv, .tsv, .jsonl, .npy, .fvecs and IDX (*.idx, *-idx3-ubyte)",
-                          path.string()));
+  throw Error(
+      ErrorKind::kInvalidArgument,
+      fmt::format("{}: the kind of file cannot be told from its name; known are folders, .txt, "
+                  ".csv, .tsv, .jsonl, .npy, .fvecs and IDX (*.idx, *-idx3-ubyte)",
+                  path.string()));
 }
 
 std::unique_ptr<RecordReader> open_records(const fs::path& path, const ReadOptions& options) {
@@ -375,7 +392,7 @@ std::unique_ptr<RecordReader> open_records(const fs::path& path, const ReadOptio
     return std::make_unique<FolderReader>(path);
   }
   auto source = std::make_unique<Source>(path);
-  const InputFormat format = path != "-"                          ? input_format(path)
+  const InputFormat format = path != "-"                       ? input_format(path)
                              : first_of(source->text()) == '{' ? InputFormat::kJsonLines
                              : options.delimiter != 0          ? InputFormat::kCsv
                                                                : InputFormat::kLines;

@@ -50,7 +50,8 @@ struct NpyHeader {
 };
 
 // The value of a key in the header's Python dictionary, from its colon on.
-std::string_view value_of(std::string_view dictionary, std::string_view key, std::string_view name) {
+std::string_view value_of(std::string_view dictionary, std::string_view key,
+                          std::string_view name) {
   const size_t at = dictionary.find(fmt::format("'{}'", key));
   const size_t colon = at == std::string_view::npos ? at : dictionary.find(':', at);
   if (colon == std::string_view::npos) corrupt(name, fmt::format("the header has no '{}'", key));
@@ -72,13 +73,15 @@ NpyHeader parse_npy_dictionary(std::string_view dictionary, std::string_view nam
   header.fortran_order = value_of(dictionary, "fortran_order", name).starts_with("True");
   std::string_view shape = value_of(dictionary, "shape", name);
   const size_t close = shape.find(')');
-  if (!shape.starts_with('(') || close == std::string_view::npos) corrupt(name, "the shape is no tuple");
+  if (!shape.starts_with('(') || close == std::string_view::npos)
+    corrupt(name, "the shape is no tuple");
   shape = shape.substr(1, close - 1);
   while (!shape.empty()) {
     size_t extent = 0;
     const size_t digit = shape.find_first_of("0123456789");
     if (digit == std::string_view::npos) break;
-    const auto [end, error] = std::from_chars(shape.data() + digit, shape.data() + shape.size(), extent);
+    const auto [end, error] =
+        std::from_chars(shape.data() + digit, shape.data() + shape.size(), extent);
     if (error != std::errc()) corrupt(name, "the shape has an impossible number");
     header.shape.push_back(extent);
     shape.remove_prefix(static_cast<size_t>(end - shape.data()));
@@ -141,17 +144,37 @@ Matrix<float> parse_npy(std::span<const std::byte> bytes, std::string_view name)
       for (float& x : matrix.flat()) x = half_to_float(static_cast<uint16_t>(x));
       break;
     }
-    case 'f' * 16 + 4: fill<float>(matrix, header, data.data()); break;
-    case 'f' * 16 + 8: fill<double>(matrix, header, data.data()); break;
+    case 'f' * 16 + 4:
+      fill<float>(matrix, header, data.data());
+      break;
+    case 'f' * 16 + 8:
+      fill<double>(matrix, header, data.data());
+      break;
     case 'b' * 16 + 1:
-    case 'u' * 16 + 1: fill<uint8_t>(matrix, header, data.data()); break;
-    case 'u' * 16 + 2: fill<uint16_t>(matrix, header, data.data()); break;
-    case 'u' * 16 + 4: fill<uint32_t>(matrix, header, data.data()); break;
-    case 'u' * 16 + 8: fill<uint64_t>(matrix, header, data.data()); break;
-    case 'i' * 16 + 1: fill<int8_t>(matrix, header, data.data()); break;
-    case 'i' * 16 + 2: fill<int16_t>(matrix, header, data.data()); break;
-    case 'i' * 16 + 4: fill<int32_t>(matrix, header, data.data()); break;
-    case 'i' * 16 + 8: fill<int64_t>(matrix, header, data.data()); break;
+    case 'u' * 16 + 1:
+      fill<uint8_t>(matrix, header, data.data());
+      break;
+    case 'u' * 16 + 2:
+      fill<uint16_t>(matrix, header, data.data());
+      break;
+    case 'u' * 16 + 4:
+      fill<uint32_t>(matrix, header, data.data());
+      break;
+    case 'u' * 16 + 8:
+      fill<uint64_t>(matrix, header, data.data());
+      break;
+    case 'i' * 16 + 1:
+      fill<int8_t>(matrix, header, data.data());
+      break;
+    case 'i' * 16 + 2:
+      fill<int16_t>(matrix, header, data.data());
+      break;
+    case 'i' * 16 + 4:
+      fill<int32_t>(matrix, header, data.data());
+      break;
+    case 'i' * 16 + 8:
+      fill<int64_t>(matrix, header, data.data());
+      break;
     default:
       corrupt(name, fmt::format("its type {}{} is not read; save it as float32", header.kind,
                                 header.item_bytes));
@@ -166,9 +189,10 @@ Matrix<float> parse_fvecs(std::span<const std::byte> bytes, std::string_view nam
   if (dim <= 0) corrupt(name, fmt::format("its first vector has dim {}", dim));
   const size_t row_bytes = 4 * (static_cast<size_t>(dim) + 1);
   if (bytes.size() % row_bytes != 0) {
-    corrupt(name, fmt::format("its {} bytes are no multiple of {}, the size of a vector of dim {}: it is "
-                              "truncated, or no .fvecs",
-                              bytes.size(), row_bytes, dim));
+    corrupt(name,
+            fmt::format("its {} bytes are no multiple of {}, the size of a vector of dim {}: it is "
+                        "truncated, or no .fvecs",
+                        bytes.size(), row_bytes, dim));
   }
   const size_t rows = bytes.size() / row_bytes;
   auto matrix = Matrix<float>::uninitialized(rows, static_cast<size_t>(dim));
@@ -210,9 +234,12 @@ Matrix<float> read_idx(const std::filesystem::path& path) {
 
 Matrix<float> read_vectors(const std::filesystem::path& path) {
   switch (input_format(path)) {
-    case InputFormat::kNpy: return read_npy(path);
-    case InputFormat::kFvecs: return read_fvecs(path);
-    case InputFormat::kIdx: return read_idx(path);
+    case InputFormat::kNpy:
+      return read_npy(path);
+    case InputFormat::kFvecs:
+      return read_fvecs(path);
+    case InputFormat::kIdx:
+      return read_idx(path);
     default:
       throw Error(ErrorKind::kInvalidArgument,
                   fmt::format("{}: holds texts, not vectors", path.string()));
@@ -220,8 +247,9 @@ Matrix<float> read_vectors(const std::filesystem::path& path) {
 }
 
 void write_npy(const std::filesystem::path& path, MatrixView<const float> matrix) {
-  std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}",
-                                   matrix.rows(), matrix.cols());
+  std::string header =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", matrix.rows(),
+                  matrix.cols());
   constexpr size_t kPrefix = 10, kAlign = 64;
   header.resize((kPrefix + header.size() + 1 + kAlign - 1) / kAlign * kAlign - kPrefix - 1, ' ');
   header += '\n';

@@ -22,8 +22,8 @@ Matrix<float> parse_npy(std::span<const std::byte> bytes, std::string_view name)
 Matrix<float> read_fvecs(const std::filesystem::path& path);
 Matrix<float> parse_fvecs(std::span<const std::byte> bytes, std::string_view name);
 
-// IDX (MNIST): unsigned bytes; the first dimension are the rows, the others are flattened; values as
-// they are, 0 .. 255.
+// IDX (MNIST): unsigned bytes; the first dimension are the rows, the others are flattened; values
+// as they are, 0 .. 255.
 Matrix<float> read_idx(const std::filesystem::path& path);
 Matrix<float> parse_idx(std::span<const std::byte> bytes, std::string_view name);
 
