@@ -46,11 +46,13 @@ function(carya_module name)
                           GTest::gmock GTest::gtest_main)
     gtest_discover_tests(carya_${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 600 LABELS ${name})
+    set_property(GLOBAL APPEND PROPERTY CARYA_TEST_TARGETS carya_${name}_test)
   endif()
   if(CARYA_BENCH AND benchmark_FOUND)
     foreach(source ${ARG_BENCHES})
       get_filename_component(stem ${source} NAME_WE)
       add_executable(${stem} EXCLUDE_FROM_ALL ${source})
+      set_property(GLOBAL APPEND PROPERTY CARYA_BENCHES ${stem})
       target_link_libraries(${stem} PRIVATE carya::${name} carya_warnings ${ARG_LIBRARIES}
                             benchmark::benchmark benchmark::benchmark_main)
     endforeach()

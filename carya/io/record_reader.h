@@ -34,8 +34,8 @@ class RecordReader {
 };
 
 struct ReadOptions {
-  std::vector<std::string> text_columns;  // joined by ": "; empty: "text", or the only text column
-  std::string id_column;                  // empty: "id" where there is one, else the item's number
+  std::vector<std::string> text_columns = {};  // joined by ": "; empty: "text", or the only text column
+  std::string id_column = {};                // empty: "id" where there is one, else the item's number
   char delimiter = 0;                     // 0: tab for .tsv, else the likeliest of , ; tab |
 };
 

@@ -23,6 +23,8 @@ std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+constexpr size_t kMaxColumns = size_t{1} << 40;  // so that no product of sizes overflows
+
 float half_to_float(uint16_t half) {
   const int exponent = (half >> 10) & 31;
   const auto fraction = static_cast<float>(half & 1023);
@@ -106,7 +108,7 @@ Matrix<float> matrix_of_shape(std::span<const size_t> shape, size_t item_bytes, 
                               std::string_view name) {
   size_t cols = 1;
   for (size_t extent : shape.subspan(1)) {
-    if (extent != 0 && cols > bytes / extent) corrupt(name, "the shape is larger than the file");
+    if (extent != 0 && cols > kMaxColumns / extent) corrupt(name, "the shape is larger than the file");
     cols *= extent;
   }
   const size_t row_bytes = cols * item_bytes;

@@ -31,6 +31,7 @@ class Cutter {
   // no cut into two.
   Parts cut(uint32_t top) const {
     std::vector<uint32_t> open, closed, rest;  // open: a heap, the highest first
+    double closed_height = 0;                  // the highest of `closed`
     const auto lower = [&](uint32_t a, uint32_t b) {
       return std::pair(height(a), a) < std::pair(height(b), b);
     };
@@ -42,6 +43,7 @@ class Cutter {
         std::ranges::push_heap(open, lower);
       } else {
         closed.push_back(part);
+        closed_height = std::max(closed_height, height(part));
       }
     };
     place(top);
@@ -57,7 +59,7 @@ class Cutter {
       const size_t count = open.size() + closed.size();
       if (count > most_) break;
       if (count < 2) continue;
-      const double next_height = open.empty() ? 0 : height(open.front());
+      const double next_height = std::max(closed_height, open.empty() ? 0 : height(open.front()));
       const double gap = count < least_ ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
       if (best.children.size() < least_ || gap > best_gap) {
         best_gap = gap;
