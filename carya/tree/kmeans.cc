@@ -7,18 +7,10 @@
 #include "carya/core/parallel.h"
 #include "carya/core/rng.h"
 #include "carya/simd/knn.h"
+#include "carya/tree/squared_distance.h"
 
 namespace carya {
 namespace {
-
-double squared_distance(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double diff = static_cast<double>(a[i]) - b[i];
-    sum += diff * diff;
-  }
-  return sum;
-}
 
 Matrix<float> gather(MatrixView<const float> points, std::span<const uint32_t> ids) {
   auto rows = Matrix<float>::uninitialized(ids.size(), points.cols());
@@ -59,7 +51,8 @@ Matrix<float> plus_plus(MatrixView<const float> points, size_t n_clusters, Rng& 
       const uint32_t candidate = draw(cumulative, rng);
       double now = distance[candidate];
       for (size_t c = n_known; c < centers.size(); ++c) {
-        now = std::min(now, squared_distance(points.row(candidate), points.row(centers[c])));
+        now = std::min(now, squared_distance(points.row_data(candidate),
+                                             points.row_data(centers[c]), points.cols()));
       }
       const bool has_weight = cumulative.back() > 0;
       if (!has_weight || rng.uniform() * distance[candidate] < now) centers.push_back(candidate);
