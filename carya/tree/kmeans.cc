@@ -7,24 +7,10 @@
 #include "carya/core/parallel.h"
 #include "carya/core/rng.h"
 #include "carya/simd/knn.h"
+#include "carya/tree/squared_distance.h"
 
 namespace carya {
 namespace {
-
-double squared_distance(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double diff = static_cast<double>(a[i]) - b[i];
-    sum += diff * diff;
-  }
-  return sum;
-}
-
-Matrix<float> gather(MatrixView<const float> points, std::span<const uint32_t> ids) {
-  auto rows = Matrix<float>::uninitialized(ids.size(), points.cols());
-  for (size_t i = 0; i < ids.size(); ++i) std::ranges::copy(points.row(ids[i]), rows.row_data(i));
-  return rows;
-}
 
 // A point with probability proportional to its weight; with no weight left, any point.
 uint32_t draw(std::span<const double> cumulative, Rng& rng) {
@@ -45,7 +31,7 @@ Matrix<float> plus_plus(MatrixView<const float> points, size_t n_clusters, Rng& 
   std::vector<double> distance(n, std::numeric_limits<double>::infinity()), cumulative(n);
   size_t n_known = 0;  // centres that `distance` has seen
   while (centers.size() < n_clusters) {
-    const Matrix<float> fresh = gather(points, std::span(centers).subspan(n_known));
+    const Matrix<float> fresh = gather_rows(points, std::span(centers).subspan(n_known));
     const Neighbors nearest = exact_knn(points, fresh, 1);
     for (size_t i = 0; i < n; ++i) {
       distance[i] = std::min<double>(distance[i], nearest.distances(i, 0));
@@ -59,13 +45,14 @@ Matrix<float> plus_plus(MatrixView<const float> points, size_t n_clusters, Rng& 
       const uint32_t candidate = draw(cumulative, rng);
       double now = distance[candidate];
       for (size_t c = n_known; c < centers.size(); ++c) {
-        now = std::min(now, squared_distance(points.row(candidate), points.row(centers[c])));
+        now = std::min(now, squared_distance(points.row_data(candidate),
+                                             points.row_data(centers[c]), points.cols()));
       }
       const bool has_weight = cumulative.back() > 0;
       if (!has_weight || rng.uniform() * distance[candidate] < now) centers.push_back(candidate);
     }
   }
-  return gather(points, centers);
+  return gather_rows(points, centers);
 }
 
 // Centroids become the means of their points: per cluster in the order of ids, in double.
@@ -173,6 +160,12 @@ LabelGroups group_by_label(std::span<const int32_t> labels, size_t n_labels) {
     groups.item_of[next[static_cast<size_t>(labels[i])]++] = static_cast<uint32_t>(i);
   }
   return groups;
+}
+
+Matrix<float> gather_rows(MatrixView<const float> points, std::span<const uint32_t> ids) {
+  auto rows = Matrix<float>::uninitialized(ids.size(), points.cols());
+  for (size_t i = 0; i < ids.size(); ++i) std::ranges::copy(points.row(ids[i]), rows.row_data(i));
+  return rows;
 }
 
 }  // namespace carya

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "carya/core/matrix.h"
@@ -40,5 +41,8 @@ struct LabelGroups {
   std::vector<uint32_t> item_of;  // [n]
 };
 LabelGroups group_by_label(std::span<const int32_t> labels, size_t n_labels);
+
+// The rows with these ids, one after the other.
+Matrix<float> gather_rows(MatrixView<const float> points, std::span<const uint32_t> ids);
 
 }  // namespace carya

@@ -73,24 +73,6 @@ uint32_t PointTree::build(MatrixView<const float> points, uint32_t first_leaf, u
   return node;
 }
 
-double PointTree::squared_distance(size_t a, size_t b) const noexcept {
-  const float *x = row(a), *y = row(b);
-  const auto square = [&](size_t j) {
-    const double diff = static_cast<double>(x[j]) - static_cast<double>(y[j]);
-    return diff * diff;
-  };
-  double sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;  // independent chains
-  size_t j = 0;
-  for (; j + 4 <= dim(); j += 4) {
-    sum0 += square(j);
-    sum1 += square(j + 1);
-    sum2 += square(j + 2);
-    sum3 += square(j + 3);
-  }
-  for (; j < dim(); ++j) sum0 += square(j);
-  return (sum0 + sum1) + (sum2 + sum3);
-}
-
 float PointTree::box_distance(size_t node_a, size_t node_b) const noexcept {
   const float *lo_a = lo(node_a), *hi_a = hi(node_a), *lo_b = lo(node_b), *hi_b = hi(node_b);
   float sum = 0;

@@ -8,6 +8,7 @@
 #include "carya/core/matrix.h"
 #include "carya/core/progress.h"
 #include "carya/simd/leaf_tile.h"
+#include "carya/tree/squared_distance.h"
 
 namespace carya {
 
@@ -42,9 +43,10 @@ class PointTree {
   const float* hi(size_t node) const noexcept { return hi_.row_data(node); }
   uint32_t node_of_leaf(size_t leaf) const noexcept { return node_of_leaf_[leaf]; }
 
-  // Squared distance of two points, from direct differences in double and in a fixed order of
-  // sums: the definition of distance to which all float results are only a filter.
-  double squared_distance(size_t a, size_t b) const noexcept;
+  // The definition of distance, to which all float results are only a filter.
+  double squared_distance(size_t a, size_t b) const noexcept {
+    return carya::squared_distance(row(a), row(b), dim());
+  }
   // A float result x of leaf_distances or of boxes is within x (1 +- margin()) of that.
   float margin() const noexcept { return margin_; }
   // Squared distance of the boxes of two nodes, at most.
