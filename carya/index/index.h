@@ -9,6 +9,7 @@
 
 #include "carya/core/container.h"
 #include "carya/core/matrix.h"
+#include "carya/core/progress.h"
 #include "carya/simd/metric.h"
 
 namespace carya {
@@ -30,10 +31,17 @@ class Filter {
   virtual double selectivity() const = 0;
 };
 
+// What a search did, to compare methods without a clock.
+struct SearchStats {
+  size_t n_distances = 0;  // vectors read and compared
+  size_t n_hops = 0;       // graph nodes whose links were read
+};
+
 struct SearchOptions {
   size_t k = 10;                   // hits wanted; fewer come back where fewer exist
   size_t effort = 0;               // candidates kept while searching (ef); 0: the index's default
   const Filter* filter = nullptr;  // null: all items
+  SearchStats* stats = nullptr;    // counts are added to it; one per thread
 };
 
 // A set of vectors with ids that answers "which are nearest".  Search is const and may run from
@@ -44,13 +52,16 @@ class Index {
   virtual size_t dim() const noexcept = 0;
   virtual size_t size() const noexcept = 0;  // items that are not removed
   virtual Metric metric() const noexcept = 0;
-  // vectors [ids.size(), dim], finite.  Throws kInvalidArgument on a wrong dim, a NaN, or an id that
-  // is there already; then nothing is added.  The result does not depend on the number of threads.
-  virtual void add(std::span<const ItemId> ids, MatrixView<const float> vectors) = 0;
+  // vectors [ids.size(), dim], finite.  Throws kInvalidArgument on a wrong dim, a NaN, or an id
+  // that is there already; then nothing is added.  The result does not depend on the number of
+  // threads. When progress asks to stop, what was added until then stays and is whole (kCancelled).
+  virtual void add(std::span<const ItemId> ids, MatrixView<const float> vectors,
+                   Progress* progress = nullptr) = 0;
   virtual bool remove(ItemId id) = 0;  // false if absent
-  // Nearest first, equal distances by rising id.  Throws kInvalidArgument on a wrong dim, k = 0 or a
-  // NaN.  An empty index answers with no hits.
-  virtual std::vector<Hit> search(std::span<const float> query, const SearchOptions& options) const = 0;
+  // Nearest first, equal distances by rising id.  Throws kInvalidArgument on a wrong dim, k = 0 or
+  // a NaN.  An empty index answers with no hits.
+  virtual std::vector<Hit> search(std::span<const float> query,
+                                  const SearchOptions& options) const = 0;
   // Atomic.  Throws kIo.
   virtual void save(const std::filesystem::path& path) const = 0;
 };

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "carya/index/index.h"
+#include "carya/index/vector_store.h"
+
+namespace carya {
+
+// The exact index: every search reads every vector, in one contiguous run.  The baseline of the
+// others, and the best below some thousand items.  4 (dim + up to 15) bytes per item.
+//
+//   FlatIndex index(384, Metric::kCosine);
+//   index.add(ids, vectors);
+//   std::vector<Hit> hits = index.search(query, {.k = 10});
+class FlatIndex : public Index {
+ public:
+  FlatIndex(size_t dim, Metric metric) : store_(dim, metric) {}
+
+  size_t dim() const noexcept override { return store_.dim(); }
+  size_t size() const noexcept override { return store_.n_live(); }
+  Metric metric() const noexcept override { return store_.metric(); }
+  void add(std::span<const ItemId> ids, MatrixView<const float> vectors,
+           Progress* progress = nullptr) override;
+  bool remove(ItemId id) override;  // the last item moves into the gap
+  // On all threads; bound by reads.  Computes accepted items only where a filter rejects most.
+  std::vector<Hit> search(std::span<const float> query,
+                          const SearchOptions& options) const override;
+  void save(const std::filesystem::path& path) const override;
+  static FlatIndex open(const std::filesystem::path& path);
+  static constexpr std::string_view kFileKind = "flat_index";
+
+ private:
+  std::optional<Container> file_;  // what a mapped store_ reads
+  VectorStore store_;
+};
+
+}  // namespace carya

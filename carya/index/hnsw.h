@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "carya/core/progress.h"
+#include "carya/index/hnsw_graph.h"
+#include "carya/index/index.h"
+#include "carya/index/vector_store.h"
+
+namespace carya {
+
+class ScratchPool;
+
+struct HnswOptions {
+  // Links of a node on the levels above 0, and twice as many on level 0; 2 .. 512.  More: better
+  // recall in high dims, 8 m more bytes per item.
+  size_t m = 16;
+  // Candidates that choose the links of a new item; m .. 100,000.  More: slower to build, better.
+  size_t ef_construction = 200;
+  uint64_t seed = 0;  // draws the levels
+  void validate() const;
+};
+
+// Hierarchical navigable small world graph: approximate nearest neighbours in about log n hops
+// (Malkov & Yashunin 2016; card 015).  Memory: 4 (dim + 2.1 m) + 22 bytes per item.
+//
+// Items come in batches that grow with the graph (Manohar et al. 2024, ParlayANN): all of a batch
+// search the same graph at once, see each other exactly, and then are linked in a fixed order.  So
+// the graph, byte for byte, depends on the items, their order and the options only, not on the
+// threads.  Among identical vectors any k may be found, not those with the smallest ids.
+//
+//   Hnsw index(384, Metric::kCosine);
+//   index.add(ids, vectors);
+//   std::vector<Hit> hits = index.search(query, {.k = 10, .effort = 100});
+class Hnsw : public Index {
+ public:
+  Hnsw(size_t dim, Metric metric, const HnswOptions& options = {});
+  ~Hnsw() override;
+  Hnsw(Hnsw&&) noexcept;
+  Hnsw& operator=(Hnsw&&) noexcept;
+
+  size_t dim() const noexcept override { return store_.dim(); }
+  size_t size() const noexcept override { return store_.n_live(); }
+  Metric metric() const noexcept override { return store_.metric(); }
+  const HnswOptions& options() const noexcept { return options_; }
+
+  void add(std::span<const ItemId> ids, MatrixView<const float> vectors,
+           Progress* progress = nullptr) override;
+  // The item is found no more; its node stays as a waypoint until a fifth of the nodes is dead,
+  // when their neighbours are linked past them and their slots are used again.
+  bool remove(ItemId id) override;
+  // effort: candidates kept, at least k; 0 is kDefaultEffort.  Where reading all (accepted) vectors
+  // is cheaper, because they are few or the effort is high, it does that, and is exact.
+  std::vector<Hit> search(std::span<const float> query,
+                          const SearchOptions& options) const override;
+  static constexpr size_t kDefaultEffort = 100;
+
+  void save(const std::filesystem::path& path) const override;
+  // Maps the file; the first change copies it to memory.  Throws kNotFound, kCorrupt.
+  static Hnsw open(const std::filesystem::path& path);
+  static constexpr std::string_view kFileKind = "hnsw";
+
+ private:
+  void add_batch(std::span<const ItemId> ids, MatrixView<const float> vectors);
+  std::vector<uint32_t> take_slots(size_t n);
+  // Hangs vectors that are there already behind their heads; the others, which need links.
+  std::vector<uint32_t> without_twins(std::span<const uint32_t> slots);
+  void index_heads();
+  void recycle_dead();
+  bool scan_is_cheaper(const SearchOptions& options) const;
+  std::vector<Hit> hits_of(std::span<const struct Scored> nearest, const SearchOptions&) const;
+
+  HnswOptions options_;
+  std::optional<Container> file_;  // what mapped arrays lie in
+  VectorStore store_;
+  HnswGraph graph_;
+  uint64_t n_drawn_ = 0;  // levels drawn so far
+  // Filled at the first change.
+  std::unordered_map<uint64_t, uint32_t> head_of_;  // checksum of a vector to its node
+  std::vector<uint32_t> free_slots_;
+  bool is_indexed_ = false;
+  std::unique_ptr<ScratchPool> scratch_;
+};
+
+}  // namespace carya

@@ -1,0 +1,209 @@
+#include "carya/index/hnsw_build.h"
+
+#include <algorithm>
+
+#include "carya/core/parallel.h"
+#include "carya/simd/knn.h"
+
+namespace carya {
+namespace {
+
+constexpr size_t kNodeGrain = 4;  // nodes per task: one takes 0.1 to 1 ms
+
+// For one level: the nodes of the batch that live there, and who is near whom among them.
+struct Peers {
+  std::vector<uint32_t> slots;
+  std::vector<size_t> row_of;  // batch index to row of `near`
+  Neighbors near;              // ids are indices into slots
+};
+
+Peers peers_on(const HnswBuild& build, std::span<const uint32_t> batch, size_t level) {
+  Peers peers;
+  peers.row_of.resize(batch.size());
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (build.graph.level(batch[i]) < level) continue;
+    peers.row_of[i] = peers.slots.size();
+    peers.slots.push_back(batch[i]);
+  }
+  if (peers.slots.size() < 2) return peers;
+  auto vectors = Matrix<float>::uninitialized(peers.slots.size(), build.store.dim());
+  for (size_t i = 0; i < peers.slots.size(); ++i) {
+    std::copy_n(build.store.vector(peers.slots[i]), build.store.dim(), vectors.row_data(i));
+  }
+  const size_t k = std::min(build.graph.m(), peers.slots.size() - 1);
+  peers.near = exact_knn_graph(vectors, k, build.store.inner_metric());
+  return peers;
+}
+
+// [level] -> chosen links of one new node.
+using Choice = std::vector<std::vector<uint32_t>>;
+
+Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t index,
+                    uint32_t slot) {
+  const HnswGraph& graph = build.graph;
+  const size_t level = graph.level(slot), top = graph.top();
+  const GraphSearch search(graph, build.store, build.store.vector(slot));
+  const ScratchPool::Lease scratch = build.scratch.borrow();
+  Choice choice(level + 1);
+  Scored nearest = search.descend(level, *scratch);
+  std::vector<Scored> candidates;
+  for (size_t l = level + 1; l-- > 0;) {
+    candidates.clear();
+    if (l <= top) {
+      search.explore(nearest, l, build.ef_construction, *scratch);
+      const std::span<const Scored> found = scratch->frontier.nearest();
+      nearest = found.front();
+      candidates.assign(found.begin(), found.end());
+    }
+    if (peers[l].near.ids.rows() > 0) {
+      const size_t row = peers[l].row_of[index];
+      for (size_t j = 0; j < peers[l].near.ids.cols(); ++j) {
+        const uint32_t peer = peers[l].near.ids(row, j);
+        if (peer == kNoNeighbor) break;
+        candidates.emplace_back(peers[l].near.distances(row, j), peers[l].slots[peer]);
+      }
+      std::ranges::sort(candidates);
+    }
+    choice[l] = diverse(build.store, candidates, graph.m());
+  }
+  return choice;
+}
+
+// `to` shall link to `from`.
+struct BackLink {
+  uint32_t level, to, from;
+  auto operator<=>(const BackLink&) const = default;
+};
+
+// Candidates of `base` by rising distance.
+std::vector<Scored> scored(const VectorStore& store, uint32_t base,
+                           std::span<const uint32_t> slots) {
+  std::vector<float> distance(slots.size());
+  distances(store.inner_metric(), {store.vector(base), store.dim()}, store.rows(), slots, distance);
+  std::vector<Scored> result;
+  result.reserve(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) result.emplace_back(distance[i], slots[i]);
+  std::ranges::sort(result);
+  return result;
+}
+
+void apply_back_links(const HnswBuild& build, std::span<const BackLink> group) {
+  const auto [level, to, first] = group.front();
+  const std::span<const uint32_t> links = build.graph.links(to, level);
+  std::vector<uint32_t> all(links.begin(), links.end());
+  for (const BackLink& link : group) {
+    if (std::ranges::find(links, link.from) == links.end()) all.push_back(link.from);
+  }
+  if (all.size() > build.graph.width(level)) {
+    all = diverse(build.store, scored(build.store, to, all), build.graph.width(level));
+  }
+  build.graph.set_links(to, level, all);
+}
+
+}  // namespace
+
+std::vector<uint32_t> diverse(const VectorStore& store, std::span<const Scored> candidates,
+                              size_t width) {
+  constexpr size_t kChunk = 4;  // rows that the kernel reads together; the nearest reject most
+  const GatherKernel kernel = gather_kernel(store.inner_metric());
+  std::vector<uint32_t> kept;
+  kept.reserve(width);
+  for (const Scored& candidate : candidates) {
+    if (kept.size() == width) break;
+    bool keep = true;
+    for (size_t i = 0; keep && i < kept.size(); i += kChunk) {
+      float between[kChunk];
+      const size_t n = std::min(kChunk, kept.size() - i);
+      kernel(store.vector(candidate.slot()), store.vectors(), store.stride(), store.dim(),
+             kept.data() + i, n, between);
+      for (size_t j = 0; j < n; ++j) keep &= candidate.distance() < between[j];
+    }
+    if (keep) kept.push_back(candidate.slot());
+  }
+  return kept;
+}
+
+void link_batch(const HnswBuild& build, std::span<const uint32_t> slots) {
+  HnswGraph& graph = build.graph;
+  if (slots.empty()) return;
+  if (graph.entry() == kNoSlot) {
+    graph.set_entry(slots.front());
+    slots = slots.subspan(1);
+    if (slots.empty()) return;
+  }
+  size_t top = 0;
+  for (uint32_t slot : slots) top = std::max(top, graph.level(slot));
+  std::vector<Peers> peers;
+  for (size_t l = 0; l <= top; ++l) peers.push_back(peers_on(build, slots, l));
+
+  std::vector<Choice> choices(slots.size());
+  parallel_for(0, slots.size(), kNodeGrain, [&](size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) choices[i] = choose_links(build, peers, i, slots[i]);
+  });
+
+  std::vector<BackLink> back;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    for (size_t l = 0; l < choices[i].size(); ++l) {
+      graph.set_links(slots[i], l, choices[i][l]);
+      for (uint32_t to : choices[i][l]) back.push_back({static_cast<uint32_t>(l), to, slots[i]});
+    }
+  }
+  std::ranges::sort(back);
+  std::vector<size_t> groups;  // where the links of the next target begin
+  for (size_t i = 0; i < back.size(); ++i) {
+    if (i == 0 || back[i].to != back[i - 1].to || back[i].level != back[i - 1].level) {
+      groups.push_back(i);
+    }
+  }
+  groups.push_back(back.size());
+  parallel_for(0, groups.size() - 1, 16, [&](size_t first, size_t last) {
+    for (size_t g = first; g < last; ++g) {
+      apply_back_links(build, std::span(back).subspan(groups[g], groups[g + 1] - groups[g]));
+    }
+  });
+  for (uint32_t slot : slots) {
+    if (graph.level(slot) > graph.top()) graph.set_entry(slot);
+  }
+}
+
+void unlink(const HnswBuild& build, std::span<const uint32_t> dead) {
+  HnswGraph& graph = build.graph;
+  std::vector<uint8_t> is_dead(graph.n_slots());
+  for (uint32_t slot : dead) is_dead[slot] = 1;
+  struct Row {
+    uint32_t slot, level;
+    std::vector<uint32_t> links;
+  };
+  constexpr size_t kGrain = 1024;
+  std::vector<std::vector<Row>> rows((graph.n_slots() + kGrain - 1) / kGrain);
+  parallel_for(0, graph.n_slots(), kGrain, [&](size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) {
+      const auto slot = static_cast<uint32_t>(i);
+      if (!graph.is_node(slot) || is_dead[slot]) continue;
+      for (size_t level = 0; level <= graph.level(slot); ++level) {
+        const std::span<const uint32_t> links = graph.links(slot, level);
+        if (std::ranges::none_of(links, [&](uint32_t to) { return is_dead[to] != 0; })) continue;
+        // Walks on through the dead until enough of the living are met.
+        std::vector<uint32_t> seen(links.begin(), links.end()), living;
+        for (size_t s = 0; s < seen.size() && living.size() < 8 * graph.width(level); ++s) {
+          if (!is_dead[seen[s]]) {
+            living.push_back(seen[s]);
+            continue;
+          }
+          for (uint32_t to : graph.links(seen[s], level)) {
+            if (to != slot && std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
+          }
+        }
+        rows[first / kGrain].push_back(
+            {slot, static_cast<uint32_t>(level),
+             diverse(build.store, scored(build.store, slot, living), graph.width(level))});
+      }
+    }
+  });
+  for (const std::vector<Row>& block : rows) {
+    for (const Row& row : block) graph.set_links(row.slot, row.level, row.links);
+  }
+  for (uint32_t slot : dead) graph.free_slot(slot);
+}
+
+}  // namespace carya

@@ -1,0 +1,204 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "carya/index/hnsw_graph.h"
+#include "carya/index/index.h"
+#include "carya/index/vector_store.h"
+#include "carya/simd/distance.h"
+
+namespace carya {
+
+// A slot and its distance in one integer that sorts as (distance, slot); the lowest bit tells that
+// the slot's links have been followed.
+class Scored {
+ public:
+  Scored() = default;
+  Scored(float distance, uint32_t slot) {
+    const auto bits = std::bit_cast<uint32_t>(distance);
+    const uint32_t ordered = bits ^ (bits >> 31 != 0 ? 0xffffffffu : 0x80000000u);
+    key_ = uint64_t{ordered} << 32 | uint64_t{slot} << 1;
+  }
+  uint32_t slot() const noexcept { return static_cast<uint32_t>(key_) >> 1; }
+  float distance() const noexcept {
+    const auto ordered = static_cast<uint32_t>(key_ >> 32);
+    return std::bit_cast<float>(ordered ^ (ordered >> 31 != 0 ? 0x80000000u : 0xffffffffu));
+  }
+  bool is_followed() const noexcept { return (key_ & 1) != 0; }
+  void mark_followed() noexcept { key_ |= 1; }
+  auto operator<=>(const Scored&) const = default;
+
+ private:
+  uint64_t key_ = 0;
+};
+
+// The `capacity` nearest slots seen so far, sorted, and the next of them to follow.  It takes the
+// place of the paper's two heaps: what falls out would never have been followed.
+class Frontier {
+ public:
+  void reset(size_t capacity) {
+    if (slots_.size() < capacity + 1) slots_.resize(capacity + 1);
+    capacity_ = capacity;
+    size_ = next_ = 0;
+  }
+  void push(float distance, uint32_t slot) {
+    const Scored scored(distance, slot);
+    if (size_ == capacity_) {
+      if (!(scored < slots_[size_ - 1])) return;
+    } else {
+      ++size_;
+    }
+    Scored* const begin = slots_.data();
+    Scored* const at = std::lower_bound(begin, begin + size_ - 1, scored);
+    std::memmove(static_cast<void*>(at + 1), at, sizeof(Scored) * (begin + size_ - 1 - at));
+    *at = scored;
+    next_ = std::min(next_, static_cast<size_t>(at - begin));
+  }
+  // The nearest slot that has not been followed, or kNoSlot.
+  uint32_t follow_next() {
+    while (next_ < size_ && slots_[next_].is_followed()) ++next_;
+    if (next_ == size_) return kNoSlot;
+    slots_[next_].mark_followed();
+    return slots_[next_++].slot();
+  }
+  std::span<const Scored> nearest() const noexcept { return {slots_.data(), size_}; }
+
+ private:
+  std::vector<Scored> slots_;
+  size_t capacity_ = 0, size_ = 0, next_ = 0;
+};
+
+// What one running search writes to; reused by the next.
+struct SearchScratch {
+  Frontier frontier;
+  std::vector<uint8_t> visited;  // [n_slots]; == epoch: seen by this search
+  uint8_t epoch = 0;
+  std::vector<uint32_t> slots;   // [2 m], of one hop
+  std::vector<float> distances;  // [2 m]
+  SearchStats stats;
+
+  // 255 searches share one clearing of `visited`.
+  void begin_search(size_t n_slots, size_t width) {
+    if (visited.size() < n_slots || ++epoch == 0) {
+      visited.assign(n_slots, 0);
+      epoch = 1;
+    }
+    if (slots.size() < width) {
+      slots.resize(width);
+      distances.resize(width);
+    }
+  }
+  bool visit(uint32_t slot) {  // false if seen before
+    if (visited[slot] == epoch) return false;
+    visited[slot] = epoch;
+    return true;
+  }
+};
+
+// Lends scratch to threads: as many exist as searches ever ran at once.
+class ScratchPool {
+ public:
+  struct Return {
+    ScratchPool* pool;
+    void operator()(SearchScratch* scratch) const { pool->put(scratch); }
+  };
+  using Lease = std::unique_ptr<SearchScratch, Return>;
+  Lease borrow() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) return Lease(new SearchScratch, {this});
+    SearchScratch* scratch = free_.back().release();
+    free_.pop_back();
+    return Lease(scratch, {this});
+  }
+
+ private:
+  void put(SearchScratch* scratch) {
+    std::lock_guard lock(mutex_);
+    free_.emplace_back(scratch);
+  }
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<SearchScratch>> free_;
+};
+
+// The search of the paper in one graph for one query (prepared as the store's vectors are).
+class GraphSearch {
+ public:
+  GraphSearch(const HnswGraph& graph, const VectorStore& store, const float* query)
+      : graph_(graph), store_(store), query_(query), kernel_(gather_kernel(store.inner_metric())) {}
+
+  // Walks from the entry to the nearest node it meets on each level above `level`.
+  Scored descend(size_t level, SearchScratch& scratch) const;
+  // The about `effort` nearest nodes of a level, into scratch.frontier, from one node.
+  void explore(Scored from, size_t level, size_t effort, SearchScratch& scratch) const;
+  // The about `effort` nearest nodes of level 0 of which accept(slot) holds, nearest first; walks
+  // over the others.
+  template <class Accept>
+  std::vector<Scored> explore_accepted(Scored from, size_t effort, const Accept& accept,
+                                       SearchScratch& scratch) const;
+
+ private:
+  // Distances to the links of `slot` that are new to this search: count of scratch.slots.
+  size_t follow(uint32_t slot, size_t level, SearchScratch& scratch) const;
+  const HnswGraph& graph_;
+  const VectorStore& store_;
+  const float* query_;
+  GatherKernel kernel_;
+};
+
+inline size_t GraphSearch::follow(uint32_t slot, size_t level, SearchScratch& scratch) const {
+  const uint32_t* const row = graph_.row(slot, level);
+  const size_t width = graph_.width(level);
+  size_t n = 0;
+  for (size_t i = 0; i < width && row[i] != kNoSlot; ++i) {
+    if (!scratch.visit(row[i])) continue;
+    scratch.slots[n++] = row[i];
+    prefetch_row(store_.vector(row[i]), store_.dim());
+  }
+  kernel_(query_, store_.vectors(), store_.stride(), store_.dim(), scratch.slots.data(), n,
+          scratch.distances.data());
+  ++scratch.stats.n_hops;
+  scratch.stats.n_distances += n;
+  return n;
+}
+
+template <class Accept>
+std::vector<Scored> GraphSearch::explore_accepted(Scored from, size_t effort, const Accept& accept,
+                                                  SearchScratch& scratch) const {
+  scratch.begin_search(graph_.n_slots(), graph_.width(0));
+  const auto farther = [](Scored a, Scored b) { return b < a; };
+  std::vector<Scored> open = {from}, found;  // heaps: nearest, farthest first
+  scratch.visit(from.slot());
+  if (accept(from.slot())) found.push_back(from);
+  while (!open.empty()) {
+    const Scored nearest = open.front();
+    if (found.size() == effort && found.front() < nearest) break;
+    std::ranges::pop_heap(open, farther);
+    open.pop_back();
+    const size_t n = follow(nearest.slot(), 0, scratch);
+    for (size_t i = 0; i < n; ++i) {
+      const Scored next(scratch.distances[i], scratch.slots[i]);
+      if (found.size() == effort && !(next < found.front())) continue;
+      open.push_back(next);
+      std::ranges::push_heap(open, farther);
+      if (!accept(next.slot())) continue;
+      if (found.size() == effort) {
+        std::ranges::pop_heap(found);
+        found.pop_back();
+      }
+      found.push_back(next);
+      std::ranges::push_heap(found);
+    }
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+}  // namespace carya

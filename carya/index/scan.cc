@@ -1,0 +1,68 @@
+#include "carya/index/scan.h"
+
+#include <algorithm>
+#include <array>
+
+#include "carya/core/parallel.h"
+#include "carya/index/hit_select.h"
+
+namespace carya {
+namespace {
+
+constexpr size_t kBlock = 8192;  // slots per task: 3 MB at 100 dims, worth a thread's wake-up
+constexpr size_t kBatch = 512;   // distances that are compared while in L1
+// Above this share it is cheaper to compute all distances and to ask the filter about near ones.
+constexpr double kGatherSelectivity = 0.3;
+
+}  // namespace
+
+std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
+                      const SearchOptions& options) {
+  const size_t n = store.n_slots(), n_blocks = (n + kBlock - 1) / kBlock;
+  const Filter* filter = options.filter;
+  const bool gather = filter != nullptr && filter->selectivity() < kGatherSelectivity;
+  const auto accepted = [&](size_t slot) {
+    return store.is_live(slot) && (filter == nullptr || filter->accepts(store.id(slot)));
+  };
+  std::vector<std::vector<Hit>> nearest(n_blocks);
+  std::vector<size_t> n_distances(n_blocks);
+  parallel_for(0, n, kBlock, [&](size_t first, size_t last) {
+    HitSelect select(std::min(options.k, last - first));
+    std::array<float, kBatch> distance;
+    std::array<uint32_t, kBatch> slots;
+    size_t computed = 0;
+    for (size_t begin = first; begin < last; begin += kBatch) {
+      const size_t end = std::min(last, begin + kBatch);
+      size_t count = 0;
+      if (gather) {
+        for (size_t slot = begin; slot < end; ++slot) {
+          if (accepted(slot)) slots[count++] = static_cast<uint32_t>(slot);
+        }
+        distances(store.inner_metric(), query, store.rows(), std::span(slots).first(count),
+                  distance);
+      } else {
+        count = end - begin;
+        distances(store.inner_metric(), query, store.rows().slice(begin, count), distance);
+      }
+      computed += count;
+      for (size_t i = 0; i < count; ++i) {
+        if (!(distance[i] <= select.threshold())) continue;
+        const size_t slot = gather ? slots[i] : begin + i;
+        if (gather || accepted(slot)) select.push({store.id(slot), distance[i]});
+      }
+    }
+    nearest[first / kBlock] = select.take();
+    n_distances[first / kBlock] = computed;
+  });
+  HitSelect select(std::min(options.k, std::max<size_t>(n, 1)));
+  for (const std::vector<Hit>& hits : nearest) select.push(hits);
+  std::vector<Hit> hits = select.take();
+  for (Hit& hit : hits) hit.distance = store.shown(hit.distance);
+  std::ranges::sort(hits, nearer);  // 1 - x rounds: there may be new ties
+  if (options.stats != nullptr) {
+    for (size_t computed : n_distances) options.stats->n_distances += computed;
+  }
+  return hits;
+}
+
+}  // namespace carya
