@@ -253,22 +253,34 @@ ItemStore ItemStore::create(const fs::path& path, RecordReader& records, Progres
 ItemStore ItemStore::create_empty_texts(const fs::path& path, size_t n_items) {
   auto state = std::make_unique<State>(path, Database::Mode::kCreate);
   state->create_tables();
-  state->database.run("BEGIN");
-  Statement insert(state->database, "INSERT INTO items VALUES(?1, ?2, '')");
-  for (size_t i = 0; i < n_items; ++i) {
-    insert.bind(0, static_cast<int64_t>(i));
-    insert.bind(1, std::string_view(std::to_string(i)));
-    insert.run();
-  }
-  state->database.run("CREATE UNIQUE INDEX items_by_id ON items(id); COMMIT");
-  state->size = n_items;
-  return ItemStore(std::move(state));
+  state->database.run("CREATE UNIQUE INDEX items_by_id ON items(id)");
+  ItemStore store(std::move(state));
+  store.append_empty_texts(n_items);
+  return store;
 }
 
 ItemStore ItemStore::open(const fs::path& path) {
   auto state = std::make_unique<State>(path, Database::Mode::kReadOnly);
   state->load();
   return ItemStore(std::move(state));
+}
+
+ItemStore ItemStore::open_for_adding(const fs::path& path) {
+  auto state = std::make_unique<State>(path, Database::Mode::kCreate);
+  state->database.run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+  state->load();
+  return ItemStore(std::move(state));
+}
+
+void ItemStore::append_empty_texts(size_t n_items) {
+  state_->database.run("BEGIN");
+  Statement insert(state_->database, "INSERT INTO items(item, id, text) VALUES(?1, ?2, '')");
+  for (size_t i = 0; i < n_items; ++i, ++state_->size) {
+    insert.bind(0, static_cast<int64_t>(state_->size));
+    insert.bind(1, std::string_view(std::to_string(state_->size)));
+    insert.run();
+  }
+  state_->database.run("COMMIT");
 }
 
 size_t ItemStore::append(RecordReader& records, Progress* progress) {
@@ -343,23 +355,16 @@ std::vector<uint32_t> ItemStore::where(std::string_view condition) const {
 }
 
 std::vector<LexicalHit> ItemStore::search(std::string_view query, size_t k,
-                                          std::string_view condition) const {
+                                          const std::function<bool(uint32_t item)>& accepts) const {
   const std::string expression = match_expression(query);
-  if (expression.empty()) return {};
-  WhereClause clause;
-  if (!condition.empty()) clause = parse_where(condition, column_names());
-  const size_t n_values = clause.values.size();
-  std::string sql = fmt::format("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?{}",
-                                n_values + 1);
-  if (!condition.empty()) sql += " AND rowid IN (SELECT item FROM items WHERE " + clause.sql + ")";
-  sql += fmt::format(" ORDER BY bm25(words), rowid LIMIT ?{}", n_values + 2);
-  Statement read(state_->database, sql);
-  for (size_t i = 0; i < n_values; ++i) read.bind(static_cast<int>(i), clause.values[i]);
-  read.bind(static_cast<int>(n_values), std::string_view(expression));
-  read.bind(static_cast<int>(n_values) + 1, static_cast<int64_t>(std::min<size_t>(k, 1u << 30)));
+  if (expression.empty() || k == 0) return {};
+  Statement read(state_->database,
+                 "SELECT rowid, bm25(words) FROM words WHERE words MATCH ?1 ORDER BY bm25(words), rowid");
+  read.bind(0, std::string_view(expression));
   std::vector<LexicalHit> hits;
-  while (read.step()) {
-    hits.push_back({static_cast<uint32_t>(read.integer(0)), -read.number(1)});
+  while (hits.size() < k && read.step()) {
+    const auto item = static_cast<uint32_t>(read.integer(0));
+    if (!accepts || accepts(item)) hits.push_back({item, -read.number(1)});
   }
   return hits;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,8 +47,12 @@ class ItemStore {
   static ItemStore create_empty_texts(const std::filesystem::path& path, size_t n_items);
   // Throws kNotFound, kCorrupt.
   static ItemStore open(const std::filesystem::path& path);
-  // Adds to an existing file; columns that it lacks are added.  Returns the number of new items.
+  // The same, for append().  A crash leaves the file unusable: work on a copy.
+  static ItemStore open_for_adding(const std::filesystem::path& path);
+  // Adds items; columns that it lacks are added, an integer column to which other numbers come
+  // becomes one of numbers, and so on.  Returns the number of new items.
   size_t append(RecordReader& records, Progress* progress = nullptr);
+  void append_empty_texts(size_t n_items);  // ids go on
 
   ~ItemStore();
   ItemStore(ItemStore&&) noexcept;
@@ -66,9 +71,10 @@ class ItemStore {
   // The items that meet a condition (see where.h), rising.
   std::vector<uint32_t> where(std::string_view condition) const;
   // The k best texts by BM25 that have at least one of the query's words, best first, equal scores
-  // by rising item; `condition` as in where(), empty: all.  Any text is a valid query; one without
-  // words has no hits.
-  std::vector<LexicalHit> search(std::string_view query, size_t k, std::string_view condition = {}) const;
+  // by rising item; of those that `accepts` lets pass, if it is given.  Any text is a valid query;
+  // one without words has no hits.
+  std::vector<LexicalHit> search(std::string_view query, size_t k,
+                                 const std::function<bool(uint32_t item)>& accepts = {}) const;
 
  private:
   struct State;

@@ -111,6 +111,18 @@ void AtomicFile::commit() {
   ::close(std::exchange(descriptor_, -1));
 }
 
+void replace_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (!std::filesystem::exists(to)) {
+    if (::rename(from.c_str(), to.c_str()) != 0) throw_system_error(to, "move the new folder to");
+    return;
+  }
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
+    throw_system_error(to, "replace");
+  }
+  std::error_code ignored;  // the new folder is in place; what is left of the old one does no harm
+  std::filesystem::remove_all(from, ignored);
+}
+
 void write_file(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);

@@ -55,6 +55,19 @@ TEST_F(FileTest, ErrorsNameTheFileAndTheReason) {
               ThrowsMessage<Error>(HasSubstr("No such file")));
 }
 
+TEST_F(FileTest, AFolderIsReplacedAsAWhole) {
+  fs::create_directories(folder_ / "new");
+  write_file(folder_ / "new" / "a", "1");
+  replace_folder(folder_ / "new", folder_ / "place");
+  EXPECT_EQ(read_file(folder_ / "place" / "a"), "1");
+  fs::create_directories(folder_ / "new");
+  write_file(folder_ / "new" / "b", "2");
+  replace_folder(folder_ / "new", folder_ / "place");
+  EXPECT_EQ(read_file(folder_ / "place" / "b"), "2");
+  EXPECT_FALSE(fs::exists(folder_ / "place" / "a"));
+  EXPECT_EQ(n_files(), 1u);
+}
+
 TEST_F(FileTest, AFullDiskLeavesNothingHalfWritten) {
   std::signal(SIGXFSZ, SIG_IGN);  // so that the limit shows as EFBIG, as ENOSPC would
   rlimit old{};

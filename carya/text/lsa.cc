@@ -82,7 +82,7 @@ void Lsa::index_words() {
 
 std::vector<std::pair<uint32_t, float>> Lsa::weigh(std::string_view text) const {
   std::vector<uint32_t> ids;
-  for (const std::string& word : split_words(text)) {
+  for (const std::string& word : split_(text)) {
     if (const auto found = word_ids_.find(word); found != word_ids_.end()) ids.push_back(found->second);
   }
   std::ranges::sort(ids);
@@ -100,7 +100,8 @@ std::vector<std::pair<uint32_t, float>> Lsa::weigh(std::string_view text) const 
   return row;
 }
 
-Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progress) {
+Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progress,
+             WordSplitter split) {
   options.validate();
   begin_stage(progress, "word counts", 2 * texts.n_texts, "texts");
   std::unordered_map<std::string, uint32_t> n_documents;
@@ -115,7 +116,7 @@ Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progr
     std::vector<std::vector<std::string>> sets(block.size());
     parallel_for(0, block.size(), 256, [&](size_t first, size_t last) {
       for (size_t i = first; i < last; ++i) {
-        sets[i] = split_words(block[i]);
+        sets[i] = split(block[i]);
         std::ranges::sort(sets[i]);
         const auto [begin, end] = std::ranges::unique(sets[i]);
         sets[i].erase(begin, end);
@@ -141,6 +142,7 @@ Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progr
           "another encoder", min_documents, texts.n_texts);
   std::ranges::sort(counts);
   Lsa lsa;
+  lsa.split_ = std::move(split);
   for (auto& [word, count] : counts) {
     lsa.words_.push_back(std::move(word));
     lsa.weights_.push_back(static_cast<float>(
@@ -231,9 +233,10 @@ void Lsa::save(const std::filesystem::path& path) const {
   out.save(path);
 }
 
-Lsa Lsa::open(const std::filesystem::path& path) {
+Lsa Lsa::open(const std::filesystem::path& path, WordSplitter split) {
   const Container in = Container::open(path, kKind, kVersion);
   Lsa lsa;
+  lsa.split_ = std::move(split);
   const std::span<const char> text = in.array<char>("words");
   for (auto begin = text.begin(); begin != text.end();) {
     const auto end = std::find(begin, text.end(), '\n');

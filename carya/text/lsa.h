@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@
 #include "carya/text/words.h"
 
 namespace carya {
+
+// What counts as the words of a text; called from many threads at once.
+using WordSplitter = std::function<std::vector<std::string>(std::string_view text)>;
 
 struct LsaOptions {
   size_t n_dims = 100;
@@ -33,8 +37,10 @@ class Lsa {
   // Time O(words of all texts * n_dims * n_iterations), memory 12 bytes a distinct word of a text
   // and 4 (n_dims + 20) bytes a word of the vocabulary.  n_dims falls to the vocabulary's size where
   // that is less.  Throws kInvalidArgument if no text has a word.
-  static Lsa fit(const TextSource& texts, const LsaOptions& options = {}, Progress* progress = nullptr);
-  static Lsa open(const std::filesystem::path& path);  // throws kNotFound, kCorrupt
+  static Lsa fit(const TextSource& texts, const LsaOptions& options = {}, Progress* progress = nullptr,
+                 WordSplitter split = split_words);
+  // `split` must be that of fit.  Throws kNotFound, kCorrupt.
+  static Lsa open(const std::filesystem::path& path, WordSplitter split = split_words);
   void save(const std::filesystem::path& path) const;
 
   size_t dim() const noexcept { return projection_.cols(); }
@@ -45,6 +51,7 @@ class Lsa {
   std::span<const float> singular_values() const noexcept { return singular_values_; }
 
  private:
+  WordSplitter split_;
   std::unordered_map<std::string, uint32_t> word_ids_;
   std::vector<std::string> words_;      // sorted
   std::vector<float> weights_;          // inverse document frequencies

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "carya/core/matrix.h"
+#include "carya/core/progress.h"
+#include "carya/simd/knn.h"
+#include "carya/tree/hierarchy.h"
+#include "carya/tree/node_tree.h"
+
+namespace carya {
+
+// What builds the hierarchy.
+enum class OrganiseMethod {
+  kDiffusion,   // Ward on diffusion coordinates of the k-NN graph: best on texts (docs/quality.md)
+  kHdbscan,     // HDBSCAN* on the vectors as they are: density, many outliers
+  kKMeansTree,  // hierarchical k-means: even sizes
+};
+std::string_view organise_method_name(OrganiseMethod method);  // "diffusion", "hdbscan", "kmeans-tree"
+// Throws kInvalidArgument naming what is allowed.
+OrganiseMethod organise_method_from_name(std::string_view name);
+
+struct OrganiseOptions {
+  OrganiseMethod method = OrganiseMethod::kDiffusion;
+  // Items that make a topic, >= 2; none: about the root of a tenth of n, 5 .. 50.
+  std::optional<size_t> min_cluster_size = std::nullopt;
+  size_t n_levels = 0;  // of the readable tree; 0: 2 to 4
+  uint64_t seed = 0;
+  void validate() const;
+  size_t cluster_size_for(size_t n_items) const;
+};
+
+struct Organised {
+  Hierarchy hierarchy;  // all merges of single items
+  NodeTree tree;        // what people browse
+  // [n], in [0, 1]: how deep the item is in its part of the density, 1 at its core.
+  std::vector<float> strength;
+  std::vector<uint8_t> is_outlier;  // [n]: 1 for what density alone would have thrown away
+};
+
+// Gives every item a place.  vectors [n >= 1, dim]; neighbors: their k-NN graph.  Outliers are the
+// noise of HDBSCAN* (card 076) on the neighbour graph; they hang where the items hang that they are
+// nearest to.  O(n (k + 100) 100) time beside merging, about 800 n bytes.  The same for every number
+// of threads.
+Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors,
+                   const OrganiseOptions& options, Progress* progress = nullptr);
+
+}  // namespace carya
