@@ -19,7 +19,8 @@ class Cutter {
       : hierarchy_(hierarchy),
         min_size_(options.min_cluster_size),
         least_(std::max<size_t>(2, static_cast<size_t>(wanted / kSpread))),
-        most_(std::clamp(static_cast<size_t>(std::ceil(wanted * kSpread)), least_, options.max_children)) {}
+        most_(std::clamp(static_cast<size_t>(std::ceil(wanted * kSpread)), least_,
+                         options.max_children)) {}
 
   // Roots of the children, and of the parts too small to be one.
   struct Parts {
@@ -58,7 +59,8 @@ class Cutter {
       if (count > most_) break;
       if (count < 2) continue;
       const double next_height = open.empty() ? 0 : height(open.front());
-      const double gap = count < least_ ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
+      const double gap =
+          count < least_ ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
       if (best.children.size() < least_ || gap > best_gap) {
         best_gap = gap;
         best.children = open;
@@ -77,7 +79,9 @@ class Cutter {
 
  private:
   static constexpr double kSpread = 1.6;  // of the number of children around the wanted one
-  const Merge& merge(uint32_t node) const { return hierarchy_.merges()[node - hierarchy_.n_items()]; }
+  const Merge& merge(uint32_t node) const {
+    return hierarchy_.merges()[node - hierarchy_.n_items()];
+  }
   double height(uint32_t node) const { return is_item(node) ? 0 : merge(node).height; }
   bool can_open(uint32_t node) const {
     if (is_item(node)) return false;
@@ -98,7 +102,8 @@ NodeTree::NodeTree(std::vector<uint32_t> parents, std::vector<uint32_t> node_of_
   depths_.resize(n);
   first_child_.assign(n + 1, 0);
   for (size_t i = 1; i < n; ++i) {
-    require(parents_[i] < i, "node {} has parent {}: a parent must have a smaller number", i, parents_[i]);
+    require(parents_[i] < i, "node {} has parent {}: a parent must have a smaller number", i,
+            parents_[i]);
     depths_[i] = depths_[parents_[i]] + 1;
     ++first_child_[parents_[i] + 1];
   }
@@ -134,7 +139,8 @@ NodeTree::NodeTree(std::vector<uint32_t> parents, std::vector<uint32_t> node_of_
 }
 
 std::span<const uint32_t> NodeTree::children(uint32_t node) const noexcept {
-  return std::span(children_).subspan(first_child_[node], first_child_[node + 1] - first_child_[node]);
+  return std::span(children_).subspan(first_child_[node],
+                                      first_child_[node + 1] - first_child_[node]);
 }
 std::span<const uint32_t> NodeTree::items(uint32_t node) const noexcept {
   return std::span(item_order_).subspan(first_item_[node], last_item_[node] - first_item_[node]);
@@ -172,8 +178,10 @@ void BrowseOptions::validate() const {
 NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
   options.validate();
   const size_t n = hierarchy.n_items();
-  const double leaves = std::max(1.0, static_cast<double>(n) /
-                                          std::max<double>(kItemsPerLeaf, 2.0 * static_cast<double>(options.min_cluster_size)));
+  const double leaves = std::max(
+      1.0,
+      static_cast<double>(n) /
+          std::max<double>(kItemsPerLeaf, 2.0 * static_cast<double>(options.min_cluster_size)));
   size_t n_levels = options.n_levels;
   if (n_levels == 0) n_levels = leaves < 30 ? 1 : leaves < 400 ? 2 : leaves < 8000 ? 3 : 4;
   if (options.n_levels == 0) n_levels = std::max<size_t>(n_levels, 2);
@@ -183,7 +191,8 @@ NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
 
   std::vector<uint32_t> parents = {kNoNode}, node_of_item(n, NodeTree::kRoot);
   const auto root = static_cast<uint32_t>(2 * n - 2);
-  std::vector<std::pair<uint32_t, uint32_t>> level = {{0, root}}, next_level;  // (node, hierarchy node)
+  std::vector<std::pair<uint32_t, uint32_t>> level = {{0, root}},
+                                             next_level;  // (node, hierarchy node)
   std::vector<uint32_t> stack;
   const auto hang = [&](uint32_t part, uint32_t node) {  // all items of a part at a node
     stack.assign(1, part);
@@ -203,7 +212,8 @@ NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
     next_level.clear();
     for (const auto& [node, part] : level) {
       Cutter::Parts parts;
-      if (depth < n_levels && cutter.size(part) >= 2 * options.min_cluster_size) parts = cutter.cut(part);
+      if (depth < n_levels && cutter.size(part) >= 2 * options.min_cluster_size)
+        parts = cutter.cut(part);
       if (parts.children.size() < 2) {
         hang(part, node);
         continue;
