@@ -7,10 +7,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 
+#include "carya/io/vectors.h"
 #include "carya/tree/hdbscan.h"
 #include "carya/tree/mutual_reachability.h"
-#include "carya/tree/npy_for_tests.h"
 #include "carya/tree/point_tree.h"
 
 namespace {
@@ -36,7 +37,7 @@ int main(int argc, char** argv) {
   }
   const size_t min_cluster_size = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 5;
   const size_t n_repeats = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1;
-  const carya::Matrix<float> points = carya::read_npy_for_tests(argv[1]);
+  const carya::Matrix<float> points = carya::read_npy(argv[1]);
   std::vector<double> build, lists, mst, total;
   carya::MutualReachabilityTree tree;
   std::vector<int32_t> labels;

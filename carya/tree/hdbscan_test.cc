@@ -12,8 +12,8 @@
 
 #include "carya/core/parallel.h"
 #include "carya/core/rng.h"
+#include "carya/io/vectors.h"
 #include "carya/metrics/clustering.h"
-#include "carya/tree/npy_for_tests.h"
 
 namespace carya {
 namespace {
@@ -105,7 +105,7 @@ std::optional<std::pair<Matrix<float>, Fixture>> clusterable() {
     fixture.outlier_scores.push_back(outlier_score);
     fixture.leaf_labels.push_back(leaf_label);
   }
-  return std::pair(read_npy_for_tests(path), std::move(fixture));
+  return std::pair(read_npy(path), std::move(fixture));
 }
 
 double mean_difference(const std::vector<double>& a, const std::vector<double>& b) {

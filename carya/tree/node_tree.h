@@ -22,7 +22,8 @@ class NodeTree {
   static constexpr uint32_t kRoot = 0;
 
   // parents [n_nodes >= 1]: parents[0] = kNoNode, else parents[i] < i.  node_of_item [n_items]: the
-  // deepest node of each item.  Throws kInvalidArgument if they are no such tree.  O(nodes + items).
+  // deepest node of each item.  Throws kInvalidArgument if they are no such tree.  O(nodes +
+  // items).
   NodeTree(std::vector<uint32_t> parents, std::vector<uint32_t> node_of_item);
 
   size_t n_nodes() const noexcept { return parents_.size(); }
@@ -48,8 +49,8 @@ class NodeTree {
 
  private:
   std::vector<uint32_t> parents_, node_of_item_, depths_;
-  std::vector<uint32_t> first_child_, children_;             // CSR
-  std::vector<uint32_t> item_order_;                         // own items first, then the children's
+  std::vector<uint32_t> first_child_, children_;            // CSR
+  std::vector<uint32_t> item_order_;                        // own items first, then the children's
   std::vector<uint32_t> first_item_, own_end_, last_item_;  // of each node in item_order_
 };
 
@@ -60,9 +61,9 @@ struct BrowseOptions {
   void validate() const;
 };
 
-// A readable tree of few levels from all merges.  Each node is cut, within its part of the hierarchy,
-// at the largest gap between merge heights near the wanted number of children; a part smaller than
-// min_cluster_size stays with its parent as own items.  Children are ordered by size.
+// A readable tree of few levels from all merges.  Each node is cut, within its part of the
+// hierarchy, at the largest gap between merge heights near the wanted number of children; a part
+// smaller than min_cluster_size stays with its parent as own items.  Children are ordered by size.
 // O(n log n).
 NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options = {});
 

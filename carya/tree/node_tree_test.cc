@@ -48,7 +48,11 @@ TEST(NodeTree, ItemsOfASubtreeAreContiguousAndOwnItemsComeFirst) {
 
 TEST(NodeTree, RefusesWhatIsNoTree) {
   EXPECT_THAT([] { NodeTree({}, {}); }, ThrowsMessage<Error>(HasSubstr("needs a root")));
-  EXPECT_THAT([] { NodeTree({kNoNode, 1}, {}); }, ThrowsMessage<Error>(HasSubstr("node 1 has parent 1")));
+  EXPECT_THAT(
+      [] {
+        NodeTree({kNoNode, 1}, {});
+      },
+      ThrowsMessage<Error>(HasSubstr("node 1 has parent 1")));
   EXPECT_THAT([] { NodeTree({kNoNode}, {1}); }, ThrowsMessage<Error>(HasSubstr("hangs at node 1")));
 }
 
