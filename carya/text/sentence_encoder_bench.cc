@@ -9,6 +9,7 @@
 
 #include "carya/core/parallel.h"
 #include "carya/text/sentence_encoder.h"
+#include "carya/text/static_encoder.h"
 
 namespace carya {
 namespace {
@@ -73,6 +74,19 @@ BENCHMARK_CAPTURE(encode, int8, WeightFormat::kInt8)
     ->Arg(2)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
+
+// The table that is distilled from it: bound by reading 1 KB a token.
+void encode_static(benchmark::State& state) {
+  const ThreadLimit limit(static_cast<size_t>(state.range(0)));
+  const StaticEncoder encoder = StaticEncoder::distil(SentenceEncoder::open(model()));
+  const auto lines = texts();
+  const std::vector<std::string_view> views(lines.begin(), lines.end());
+  Matrix<float> vectors(views.size(), encoder.dim());
+  for (auto _ : state) encoder.encode(views, vectors);
+  state.counters["texts/s"] = benchmark::Counter(static_cast<double>(views.size()),
+                                                 benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(encode_static)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // Tokens a second of one thread.
 void tokenize(benchmark::State& state) {
