@@ -53,6 +53,13 @@ TensorFile TensorFile::open(const std::filesystem::path& path) {
   TensorFile file;
   file.file_ = MappedFile::open(path);
   const std::string_view text = file.file_.text();
+  if (text.starts_with("\x80\x02")) {
+    throw Error(
+        ErrorKind::kCorrupt,
+        fmt::format("{}: a checkpoint in torch's form before 1.6; torch.save(torch.load(f), f) "
+                    "writes the present one",
+                    path.string()));
+  }
   file.tensors_ = text.starts_with("PK\x03\x04")
                       ? parse_torch_checkpoint(file.file_.bytes(), path.string())
                       : parse_safetensors(file.file_.bytes(), path.string());

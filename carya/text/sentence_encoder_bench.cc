@@ -1,5 +1,6 @@
 // Texts of a file, a line each (default: 4,096 lines of words of package descriptions), through the
 // encoder.  Bound: FMA throughput; GFLOP/s beside the row `peak` of gemm_bench.
+// CARYA_VECTORS=file gets the vectors, for comparing (bench/encoder_peers.py).
 //   CARYA_TEXTS=descriptions.txt sentence_encoder_bench
 #include <benchmark/benchmark.h>
 
@@ -8,6 +9,7 @@
 
 #include "carya/core/parallel.h"
 #include "carya/text/sentence_encoder.h"
+#include "carya/text/static_encoder.h"
 
 namespace carya {
 namespace {
@@ -43,6 +45,11 @@ void encode(benchmark::State& state, WeightFormat format) {
   std::vector<int32_t> ids;
   for (const auto view : views) encoder.tokenizer().encode(view, encoder.max_tokens(), ids);
   for (auto _ : state) encoder.encode(views, vectors);
+  if (const char* path = std::getenv("CARYA_VECTORS")) {
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(vectors.data()),
+               static_cast<std::streamsize>(vectors.flat().size_bytes()));
+  }
   const BertConfig& c = encoder.network().config();
   const double flops = 2.0 * static_cast<double>(ids.size() * c.n_layers * c.hidden_size *
                                                  (4 * c.hidden_size + 2 * c.intermediate_size));
@@ -54,19 +61,32 @@ void encode(benchmark::State& state, WeightFormat format) {
 }
 BENCHMARK_CAPTURE(encode, f32, WeightFormat::kF32)
     ->Arg(1)
-    ->Arg(0)
+    ->Arg(2)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, bf16, WeightFormat::kBf16)
     ->Arg(1)
-    ->Arg(0)
+    ->Arg(2)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, int8, WeightFormat::kInt8)
     ->Arg(1)
-    ->Arg(0)
+    ->Arg(2)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
+
+// The table that is distilled from it: bound by reading 1 KB a token.
+void encode_static(benchmark::State& state) {
+  const ThreadLimit limit(static_cast<size_t>(state.range(0)));
+  const StaticEncoder encoder = StaticEncoder::distil(SentenceEncoder::open(model()));
+  const auto lines = texts();
+  const std::vector<std::string_view> views(lines.begin(), lines.end());
+  Matrix<float> vectors(views.size(), encoder.dim());
+  for (auto _ : state) encoder.encode(views, vectors);
+  state.counters["texts/s"] = benchmark::Counter(static_cast<double>(views.size()),
+                                                 benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(encode_static)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // Tokens a second of one thread.
 void tokenize(benchmark::State& state) {

@@ -97,7 +97,8 @@ TEST_P(EveryTinyModel, EqualsTransformersInF32) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(SentenceEncoder, EveryTinyModel, ::testing::Values("tiny_bert"));
+INSTANTIATE_TEST_SUITE_P(SentenceEncoder, EveryTinyModel,
+                         ::testing::Values("tiny_bert", "tiny_bert_torch"));
 
 class EveryPrecision : public ::testing::TestWithParam<WeightFormat> {
  protected:

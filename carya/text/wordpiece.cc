@@ -8,8 +8,7 @@ namespace carya {
 
 WordPiece::WordPiece(std::vector<std::string> tokens, const WordPieceOptions& options)
     : tokens_(std::move(tokens)),
-      normalizer_(options.normalizer),
-      max_chars_per_word_(options.max_chars_per_word),
+      options_(options),
       starts_(8 * tokens_.size()),
       continuations_(8 * tokens_.size()) {
   for (size_t id = 0; id < tokens_.size(); ++id) {
@@ -63,9 +62,9 @@ void WordPiece::encode(std::string_view text, size_t max_tokens, std::vector<int
 
 void WordPiece::encode_plain(std::string_view text, size_t max_size,
                              std::vector<int32_t>& ids) const {
-  WordSplitter words(text, normalizer_);
+  WordSplitter words(text, options_.normalizer);
   while (ids.size() < max_size && words.next()) {
-    if (words.n_chars() > max_chars_per_word_) {
+    if (words.n_chars() > options_.max_chars_per_word) {
       ids.push_back(unknown_id_);
     } else {
       append_word(words.word(), ids);

@@ -47,6 +47,7 @@ class WordPiece {
   // fit left out.  Linear in what is read, and no more is read than fits.
   void encode(std::string_view text, size_t max_tokens, std::vector<int32_t>& ids) const;
 
+  const WordPieceOptions& options() const noexcept { return options_; }
   size_t size() const noexcept { return tokens_.size(); }  // greatest id + 1
   std::string_view token(size_t id) const { return tokens_.at(id); }
   int32_t first_id() const noexcept { return first_id_; }
@@ -60,8 +61,7 @@ class WordPiece {
   void append_word(std::string_view word, std::vector<int32_t>& ids) const;
 
   std::vector<std::string> tokens_;
-  NormalizerOptions normalizer_;
-  size_t max_chars_per_word_;
+  WordPieceOptions options_;
   int32_t unknown_id_ = -1, first_id_ = -1, last_id_ = -1;
   PieceTrie starts_, continuations_, specials_;
   std::vector<int32_t> special_ids_;
