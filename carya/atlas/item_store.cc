@@ -93,7 +93,7 @@ struct ItemStore::State {
   State(const fs::path& path, Database::Mode mode) : database(path, mode) {}
   Database database;
   size_t size = 0;
-  std::vector<Column> columns;
+  std::vector<MetadataColumn> columns;
 
   void load() {
     Statement count(database, "SELECT count(*), coalesce(max(item), -1) FROM items");
@@ -179,7 +179,7 @@ size_t ItemStore::State::insert(RecordReader& records, Progress* progress) {
   while (records.next(record)) {
     const auto& names = records.columns();
     while (column_of.size() < names.size()) {
-      const auto known = std::ranges::find(columns, names[column_of.size()], &Column::name);
+      const auto known = std::ranges::find(columns, names[column_of.size()], &MetadataColumn::name);
       column_of.push_back(static_cast<size_t>(known - columns.begin()));
       if (known == columns.end()) {
         add_column(names[column_of.size() - 1]);
@@ -288,11 +288,11 @@ size_t ItemStore::append(RecordReader& records, Progress* progress) {
 }
 
 size_t ItemStore::size() const noexcept { return state_->size; }
-std::span<const Column> ItemStore::columns() const noexcept { return state_->columns; }
+std::span<const MetadataColumn> ItemStore::columns() const noexcept { return state_->columns; }
 
 std::vector<std::string> ItemStore::column_names() const {
   std::vector<std::string> names;
-  for (const Column& column : state_->columns) names.push_back(column.name);
+  for (const MetadataColumn& column : state_->columns) names.push_back(column.name);
   return names;
 }
 
@@ -332,9 +332,9 @@ std::vector<std::string> ItemStore::texts(size_t first, size_t count) const {
 }
 
 std::vector<Value> ItemStore::values(std::string_view column) const {
-  if (std::ranges::find(state_->columns, column, &Column::name) == state_->columns.end()) {
+  if (std::ranges::find(state_->columns, column, &MetadataColumn::name) == state_->columns.end()) {
     std::string known;
-    for (const Column& c : state_->columns) known += (known.empty() ? "" : ", ") + c.name;
+    for (const MetadataColumn& c : state_->columns) known += (known.empty() ? "" : ", ") + c.name;
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("there is no column '{}'; there are: {}", column, known));
   }

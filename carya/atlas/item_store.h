@@ -18,7 +18,7 @@ namespace carya {
 enum class ColumnType { kInteger, kNumber, kText };
 std::string_view column_type_name(ColumnType type);  // "integer", "number", "text"
 
-struct Column {
+struct MetadataColumn {
   std::string name;
   ColumnType type;
 };
@@ -59,7 +59,7 @@ class ItemStore {
   ItemStore& operator=(ItemStore&&) noexcept;
 
   size_t size() const noexcept;
-  std::span<const Column> columns() const noexcept;
+  std::span<const MetadataColumn> columns() const noexcept;
   std::vector<std::string> column_names() const;
   Item item(uint32_t item) const;  // item < size()
   std::string id(uint32_t item) const;

@@ -13,6 +13,7 @@
 #include "carya/core/parallel.h"
 #include "carya/text/lsa.h"
 #include "carya/text/sentence_encoder.h"
+#include "carya/text/static_encoder.h"
 
 namespace carya {
 namespace {
@@ -95,7 +96,7 @@ class SentenceView final : public Representation::View {
 };
 
 // "##"-pieces and whole words, as the model's tokenizer sees them; at most so many of a text.
-WordSplitter piece_splitter(const fs::path& model) {
+TextSplitter piece_splitter(const fs::path& model) {
   constexpr size_t kMaxPieces = 4096;
   auto tokenizer = std::make_shared<const WordPiece>(WordPiece::open(model));
   return [tokenizer](std::string_view text) {
@@ -128,6 +129,36 @@ class LsaView final : public Representation::View {
   std::optional<fs::path> model_;
 };
 
+class StaticView final : public Representation::View {
+ public:
+  explicit StaticView(StaticEncoder encoder) : encoder_(std::move(encoder)) {}
+  size_t dim() const noexcept override { return encoder_.dim(); }
+  void encode(std::span<const std::string> texts, MatrixView<float> vectors,
+              Progress* progress) const override {
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    encoder_.encode(views, vectors, progress);
+  }
+  Json save(const fs::path& folder, const std::string&) const override {
+    encoder_.save(folder / kStaticFile);
+    return {{"kind", "static"}};
+  }
+  static constexpr const char* kStaticFile = "static.bin";
+
+ private:
+  StaticEncoder encoder_;
+};
+
+// The table distilled from a model; made once, then taken from the cache.
+StaticEncoder static_encoder(const fs::path& model, const fs::path& cache, Progress* progress) {
+  const fs::path file = cache / "static" / (checksum_of_file(weights_file(model)) + ".bin");
+  if (fs::exists(file)) return StaticEncoder::open(file);
+  StaticEncoder encoder = StaticEncoder::distil(SentenceEncoder::open(model), {}, progress);
+  std::error_code error;
+  fs::create_directories(file.parent_path(), error);
+  if (!error) encoder.save(file);
+  return encoder;
+}
+
 void scale_to_unit(std::span<float> row) {
   double squares = 0;
   for (float x : row) squares += static_cast<double>(x) * x;
@@ -154,8 +185,9 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
   const fs::path cache = options.cache.empty() ? default_cache() : options.cache;
   const fs::path default_model = cache / "models" / kDefaultModel;
   const bool is_auto = options.encoder == "auto";
-  const bool is_lsa = options.encoder == "lsa";
-  fs::path model = is_auto || options.encoder == "minilm" ? default_model : fs::path(options.encoder);
+  const bool is_lsa = options.encoder == "lsa", is_static = options.encoder == "static";
+  const bool is_default = is_auto || is_static || options.encoder == "minilm";
+  const fs::path model = is_default ? default_model : fs::path(options.encoder);
   Representation representation;
   const bool has_model = !is_lsa && fs::is_directory(model);
   if (!has_model && !is_lsa) {
@@ -171,16 +203,20 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
                                          model.string(), hint);
   }
   const LsaOptions lsa{.n_dims = kLexicalDims, .seed = options.seed};
-  if (has_model) {
+  if (is_static) {
+    representation.parts_.push_back(
+        {"static " + model.filename().string(), kSentenceWeight,
+         std::make_unique<StaticView>(static_encoder(model, cache, progress))});
+  } else if (has_model) {
     auto view = std::make_unique<SentenceView>(model, options.precision);
     const std::string name = fmt::format("{} ({})", model.filename().string(), view->precision_name());
     representation.parts_.push_back({name, kSentenceWeight, std::move(view)});
   }
-  if (is_auto || is_lsa) {
+  if (is_auto || is_static || is_lsa) {
     representation.parts_.push_back(
         {"words", kLexicalWeight, std::make_unique<LsaView>(Lsa::fit(texts, lsa, progress), std::nullopt)});
   }
-  if (is_auto && has_model) {
+  if ((is_auto || is_static) && has_model) {
     representation.parts_.push_back(
         {"pieces", kLexicalWeight,
          std::make_unique<LsaView>(Lsa::fit(texts, lsa, progress, piece_splitter(model)), model)});
@@ -259,6 +295,8 @@ Representation Representation::open(const fs::path& folder) {
         }
         view = std::make_unique<SentenceView>(
             model, static_cast<Precision>(found - std::begin(kPrecisionNames)));
+      } else if (kind == "static") {
+        view = std::make_unique<StaticView>(StaticEncoder::open(folder / StaticView::kStaticFile));
       } else if (kind == "words") {
         view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa")), std::nullopt);
       } else if (kind == "pieces") {

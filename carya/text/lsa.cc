@@ -101,7 +101,7 @@ std::vector<std::pair<uint32_t, float>> Lsa::weigh(std::string_view text) const 
 }
 
 Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progress,
-             WordSplitter split) {
+             TextSplitter split) {
   options.validate();
   begin_stage(progress, "word counts", 2 * texts.n_texts, "texts");
   std::unordered_map<std::string, uint32_t> n_documents;
@@ -233,7 +233,7 @@ void Lsa::save(const std::filesystem::path& path) const {
   out.save(path);
 }
 
-Lsa Lsa::open(const std::filesystem::path& path, WordSplitter split) {
+Lsa Lsa::open(const std::filesystem::path& path, TextSplitter split) {
   const Container in = Container::open(path, kKind, kVersion);
   Lsa lsa;
   lsa.split_ = std::move(split);

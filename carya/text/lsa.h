@@ -17,7 +17,7 @@
 namespace carya {
 
 // What counts as the words of a text; called from many threads at once.
-using WordSplitter = std::function<std::vector<std::string>(std::string_view text)>;
+using TextSplitter = std::function<std::vector<std::string>(std::string_view text)>;
 
 struct LsaOptions {
   size_t n_dims = 100;
@@ -38,9 +38,9 @@ class Lsa {
   // and 4 (n_dims + 20) bytes a word of the vocabulary.  n_dims falls to the vocabulary's size where
   // that is less.  Throws kInvalidArgument if no text has a word.
   static Lsa fit(const TextSource& texts, const LsaOptions& options = {}, Progress* progress = nullptr,
-                 WordSplitter split = split_words);
+                 TextSplitter split = split_words);
   // `split` must be that of fit.  Throws kNotFound, kCorrupt.
-  static Lsa open(const std::filesystem::path& path, WordSplitter split = split_words);
+  static Lsa open(const std::filesystem::path& path, TextSplitter split = split_words);
   void save(const std::filesystem::path& path) const;
 
   size_t dim() const noexcept { return projection_.cols(); }
@@ -51,7 +51,7 @@ class Lsa {
   std::span<const float> singular_values() const noexcept { return singular_values_; }
 
  private:
-  WordSplitter split_;
+  TextSplitter split_;
   std::unordered_map<std::string, uint32_t> word_ids_;
   std::vector<std::string> words_;      // sorted
   std::vector<float> weights_;          // inverse document frequencies
