@@ -24,6 +24,10 @@ std::span<const std::byte> bytes_of(const VectorStore& store, uint32_t slot) {
   return std::as_bytes(std::span(store.vector(slot), store.dim()));
 }
 
+size_t batch_size(size_t n_nodes) {
+  return std::clamp<size_t>(n_nodes / kBatchShare, 1, kMaxBatch);
+}
+
 }  // namespace
 
 void HnswOptions::validate() const {
@@ -98,8 +102,7 @@ void Hnsw::add(std::span<const ItemId> ids, MatrixView<const float> vectors, Pro
     graph_.reserve(n_slots);
   }
   for (size_t first = 0; first < ids.size();) {
-    const size_t grown = std::clamp<size_t>(head_of_.size() / kBatchShare, 1, kMaxBatch);
-    const size_t n = std::min(grown, ids.size() - first);
+    const size_t n = std::min(batch_size(head_of_.size()), ids.size() - first);
     add_batch(ids.subspan(first, n), vectors.slice(first, n));
     first += n;
     advance(progress, n);
@@ -108,6 +111,52 @@ void Hnsw::add(std::span<const ItemId> ids, MatrixView<const float> vectors, Pro
   if (ids.size() >= size() / kConnectShare) {
     connect({graph_, store_, options_.ef_construction, *scratch_});
   }
+}
+
+Hnsw Hnsw::build(std::span<const ItemId> ids, MatrixView<const float> vectors,
+                 const Neighbors& known, Metric metric, const HnswOptions& options,
+                 Progress* progress) {
+  Hnsw index(vectors.cols(), metric, options);
+  index.store_.check_new(ids, vectors);
+  require(known.ids.rows() == ids.size(), "neighbours of {} items came with {} vectors",
+          known.ids.rows(), ids.size());
+  for (uint32_t row : known.ids.flat()) {
+    require(row < ids.size() || row == kNoNeighbor, "a neighbour is row {}, but there are {} rows",
+            row, ids.size());
+  }
+  begin_stage(progress, "vectors into the graph", ids.size(), "vectors");
+  index.index_heads();
+  const std::vector<uint32_t> slots = index.take_slots(ids.size());
+  index.store_.reserve(ids.size());
+  index.graph_.reserve(ids.size());
+  index.store_.place(slots, ids, vectors);
+  const std::vector<uint32_t> heads = index.without_twins(slots);
+  const HnswBuild build{index.graph_, index.store_, options.ef_construction, *index.scratch_};
+
+  std::vector<uint32_t> upper;
+  for (uint32_t head : heads) {
+    if (index.graph_.level(head) > 0) upper.push_back(head);
+  }
+  if (upper.empty() && !heads.empty()) upper.push_back(heads.front());  // the entry
+  for (size_t first = 0; first < upper.size();) {
+    const size_t n = std::min(batch_size(first), upper.size() - first);
+    link_batch(build, std::span(upper).subspan(first, n), 1);
+    first += n;
+  }
+  std::vector<std::vector<Scored>> near(heads.size());
+  parallel_for(0, heads.size(), 256, [&](size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) {
+      for (size_t j = 0; j < known.ids.cols() && known.ids(heads[i], j) != kNoNeighbor; ++j) {
+        const uint32_t slot = known.ids(heads[i], j);
+        if (!index.graph_.is_node(slot) || slot == heads[i]) continue;
+        near[i].emplace_back(known.distances(heads[i], j) - index.store_.shown(0), slot);
+      }
+    }
+  });
+  link_known(build, heads, near);
+  connect(build);
+  advance(progress, ids.size());
+  return index;
 }
 
 bool Hnsw::remove(ItemId id) {

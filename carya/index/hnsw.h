@@ -11,6 +11,7 @@
 #include "carya/index/hnsw_graph.h"
 #include "carya/index/index.h"
 #include "carya/index/vector_store.h"
+#include "carya/simd/knn.h"
 
 namespace carya {
 
@@ -43,6 +44,13 @@ class Hnsw : public Index {
   ~Hnsw() override;
   Hnsw(Hnsw&&) noexcept;
   Hnsw& operator=(Hnsw&&) noexcept;
+
+  // The index of ids and vectors whose nearest neighbours are known already: known.ids(i) are rows
+  // of `vectors`, as exact_knn_graph() with this metric gives them.  Many times faster than add(),
+  // since only the levels above 0, 1 item in m, are searched.
+  static Hnsw build(std::span<const ItemId> ids, MatrixView<const float> vectors,
+                    const Neighbors& known, Metric metric, const HnswOptions& options = {},
+                    Progress* progress = nullptr);
 
   size_t dim() const noexcept override { return store_.dim(); }
   size_t size() const noexcept override { return store_.n_live(); }

@@ -38,8 +38,8 @@ Peers peers_on(const HnswBuild& build, std::span<const uint32_t> batch, size_t l
 // [level] -> chosen links of one new node.
 using Choice = std::vector<std::vector<uint32_t>>;
 
-Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t index,
-                    uint32_t slot) {
+Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t lowest,
+                    size_t index, uint32_t slot) {
   const HnswGraph& graph = build.graph;
   const size_t level = graph.level(slot), top = graph.top();
   const GraphSearch search(graph, build.store, build.store.vector(slot));
@@ -47,7 +47,7 @@ Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t
   Choice choice(level + 1);
   Scored nearest = search.descend(level, *scratch);
   std::vector<Scored> candidates;
-  for (size_t l = level + 1; l-- > 0;) {
+  for (size_t l = level + 1; l-- > lowest;) {
     candidates.clear();
     if (l <= top) {
       search.explore(nearest, l, build.ef_construction, *scratch);
@@ -64,27 +64,9 @@ Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t
       }
       std::ranges::sort(candidates);
     }
-    choice[l] = diverse(build.store, candidates, graph.m());
+    choice[l] = diverse(build.store, candidates, graph.m(), graph.m());
   }
   return choice;
-}
-
-// `to` shall link to `from`.
-struct BackLink {
-  uint32_t level, to, from;
-  auto operator<=>(const BackLink&) const = default;
-};
-
-// Candidates of `base` by rising distance.
-std::vector<Scored> scored(const VectorStore& store, uint32_t base,
-                           std::span<const uint32_t> slots) {
-  std::vector<float> distance(slots.size());
-  distances(store.inner_metric(), {store.vector(base), store.dim()}, store.rows(), slots, distance);
-  std::vector<Scored> result;
-  result.reserve(slots.size());
-  for (size_t i = 0; i < slots.size(); ++i) result.emplace_back(distance[i], slots[i]);
-  std::ranges::sort(result);
-  return result;
 }
 
 void apply_back_links(const HnswBuild& build, std::span<const BackLink> group) {
@@ -95,7 +77,8 @@ void apply_back_links(const HnswBuild& build, std::span<const BackLink> group) {
     if (std::ranges::find(links, link.from) == links.end()) all.push_back(link.from);
   }
   if (all.size() > build.graph.width(level)) {
-    all = diverse(build.store, scored(build.store, to, all), build.graph.width(level));
+    all = diverse(build.store, scored(build.store, to, all), build.graph.width(level),
+                  build.graph.m());
   }
   build.graph.set_links(to, level, all);
 }
@@ -103,7 +86,7 @@ void apply_back_links(const HnswBuild& build, std::span<const BackLink> group) {
 }  // namespace
 
 std::vector<uint32_t> diverse(const VectorStore& store, std::span<const Scored> candidates,
-                              size_t width) {
+                              size_t width, size_t fill) {
   constexpr size_t kChunk = 4;  // rows that the kernel reads together; the nearest reject most
   const GatherKernel kernel = gather_kernel(store.inner_metric());
   std::vector<uint32_t> kept;
@@ -120,34 +103,25 @@ std::vector<uint32_t> diverse(const VectorStore& store, std::span<const Scored> 
     }
     if (keep) kept.push_back(candidate.slot());
   }
+  for (const Scored& candidate : candidates) {
+    if (kept.size() >= fill) break;
+    if (std::ranges::find(kept, candidate.slot()) == kept.end()) kept.push_back(candidate.slot());
+  }
   return kept;
 }
 
-void link_batch(const HnswBuild& build, std::span<const uint32_t> slots) {
-  HnswGraph& graph = build.graph;
-  if (slots.empty()) return;
-  if (graph.entry() == kNoSlot) {
-    graph.set_entry(slots.front());
-    slots = slots.subspan(1);
-    if (slots.empty()) return;
-  }
-  size_t top = 0;
-  for (uint32_t slot : slots) top = std::max(top, graph.level(slot));
-  std::vector<Peers> peers;
-  for (size_t l = 0; l <= top; ++l) peers.push_back(peers_on(build, slots, l));
+std::vector<Scored> scored(const VectorStore& store, uint32_t base,
+                           std::span<const uint32_t> slots) {
+  std::vector<float> distance(slots.size());
+  distances(store.inner_metric(), {store.vector(base), store.dim()}, store.rows(), slots, distance);
+  std::vector<Scored> result;
+  result.reserve(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) result.emplace_back(distance[i], slots[i]);
+  std::ranges::sort(result);
+  return result;
+}
 
-  std::vector<Choice> choices(slots.size());
-  parallel_for(0, slots.size(), kNodeGrain, [&](size_t first, size_t last) {
-    for (size_t i = first; i < last; ++i) choices[i] = choose_links(build, peers, i, slots[i]);
-  });
-
-  std::vector<BackLink> back;
-  for (size_t i = 0; i < slots.size(); ++i) {
-    for (size_t l = 0; l < choices[i].size(); ++l) {
-      graph.set_links(slots[i], l, choices[i][l]);
-      for (uint32_t to : choices[i][l]) back.push_back({static_cast<uint32_t>(l), to, slots[i]});
-    }
-  }
+void link_back(const HnswBuild& build, std::vector<BackLink> back) {
   std::ranges::sort(back);
   std::vector<size_t> groups;  // where the links of the next target begin
   for (size_t i = 0; i < back.size(); ++i) {
@@ -161,6 +135,36 @@ void link_batch(const HnswBuild& build, std::span<const uint32_t> slots) {
       apply_back_links(build, std::span(back).subspan(groups[g], groups[g + 1] - groups[g]));
     }
   });
+}
+
+void link_batch(const HnswBuild& build, std::span<const uint32_t> slots, size_t lowest) {
+  HnswGraph& graph = build.graph;
+  if (slots.empty()) return;
+  if (graph.entry() == kNoSlot) {
+    graph.set_entry(slots.front());
+    slots = slots.subspan(1);
+    if (slots.empty()) return;
+  }
+  size_t top = 0;
+  for (uint32_t slot : slots) top = std::max(top, graph.level(slot));
+  std::vector<Peers> peers(top + 1);
+  for (size_t l = lowest; l <= top; ++l) peers[l] = peers_on(build, slots, l);
+
+  std::vector<Choice> choices(slots.size());
+  parallel_for(0, slots.size(), kNodeGrain, [&](size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) {
+      choices[i] = choose_links(build, peers, lowest, i, slots[i]);
+    }
+  });
+
+  std::vector<BackLink> back;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    for (size_t l = lowest; l < choices[i].size(); ++l) {
+      graph.set_links(slots[i], l, choices[i][l]);
+      for (uint32_t to : choices[i][l]) back.push_back({static_cast<uint32_t>(l), to, slots[i]});
+    }
+  }
+  link_back(build, std::move(back));
   for (uint32_t slot : slots) {
     if (graph.level(slot) > graph.top()) graph.set_entry(slot);
   }
@@ -194,9 +198,9 @@ void unlink(const HnswBuild& build, std::span<const uint32_t> dead) {
             if (to != slot && std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
           }
         }
-        rows[first / kGrain].push_back(
-            {slot, static_cast<uint32_t>(level),
-             diverse(build.store, scored(build.store, slot, living), graph.width(level))});
+        rows[first / kGrain].push_back({slot, static_cast<uint32_t>(level),
+                                        diverse(build.store, scored(build.store, slot, living),
+                                                graph.width(level), graph.m())});
       }
     }
   });

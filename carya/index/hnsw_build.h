@@ -14,14 +14,32 @@ struct HnswBuild {
   ScratchPool& scratch;
 };
 
-// Links new nodes, whose vectors and levels are set, into the graph.  The same for every number of
-// threads.  Best when they are at most some per cent of the nodes that are there.
-void link_batch(const HnswBuild& build, std::span<const uint32_t> slots);
+// Links new nodes, whose vectors and levels are set, into the levels from `lowest` on.  The same
+// for every number of threads.  Best when they are at most some per cent of the nodes that are
+// there.
+void link_batch(const HnswBuild& build, std::span<const uint32_t> slots, size_t lowest = 0);
+
+// Links new nodes into level 0, all at once, when the levels above are there.  near[i]: nodes near
+// slots[i], by rising distance.
+void link_known(const HnswBuild& build, std::span<const uint32_t> slots,
+                std::span<const std::vector<Scored>> near);
+
+// `to` shall link to `from`; where its row overflows, it chooses again.
+struct BackLink {
+  uint32_t level, to, from;
+  auto operator<=>(const BackLink&) const = default;
+};
+void link_back(const HnswBuild& build, std::vector<BackLink> back);
 
 // The paper's heuristic: of candidates by rising distance keeps those that are nearer to the base
-// than to every one kept before, at most `width`.
+// than to every one kept before, at most `width`; then the nearest of the others (the paper's
+// keepPrunedConnections) until there are `fill`.  Filling to m: MNIST 20k, ef 10, recall 0.932 with
+// 208 distances becomes 0.959 with 231.
 std::vector<uint32_t> diverse(const VectorStore& store, std::span<const Scored> candidates,
-                              size_t width);
+                              size_t width, size_t fill);
+// Candidates of `base` by rising distance.
+std::vector<Scored> scored(const VectorStore& store, uint32_t base,
+                           std::span<const uint32_t> slots);
 
 // Takes dead nodes out: who linked to one now chooses among the rest and what the dead linked to.
 // Frees them; the entry must be live.
