@@ -14,14 +14,15 @@
 
 #include "carya/simd/gelu-inl.h"
 
-HWY_BEFORE_NAMESPACE();
-// Highway 1.0.3 knows no target with these two; is_fast() has asked the CPU before they are used.
+// HWY_BEFORE_NAMESPACE, with two instructions more that Highway 1.0.3 has no target for; is_fast()
+// has asked the CPU before they are used.
 #undef CARYA_GEMM_DOT
 #if HWY_TARGET == HWY_AVX3
 #define CARYA_GEMM_DOT 1
-HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni")
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16,avx512vnni")
 #else
 #define CARYA_GEMM_DOT 0
+HWY_BEFORE_NAMESPACE();
 #endif
 namespace carya::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -48,13 +49,16 @@ struct F32 {
 };
 #if CARYA_GEMM_DOT
 struct Bf16 {
-  using Sum = __m512;
+  using Sum = __m512;  // of words too: Clang 16 crashes on vectors of bf16
   static HWY_INLINE Sum zero() { return _mm512_setzero_ps(); }
-  static HWY_INLINE __m512bh weights(const uint32_t* w) { return (__m512bh)_mm512_load_ps(w); }
-  static HWY_INLINE __m512bh broadcast(const uint32_t* x) {
-    return (__m512bh)_mm512_set1_ps(*reinterpret_cast<const float*>(x));
+  static HWY_INLINE Sum weights(const uint32_t* w) { return _mm512_load_ps(w); }
+  static HWY_INLINE Sum broadcast(const uint32_t* x) {
+    return _mm512_set1_ps(*reinterpret_cast<const float*>(x));
   }
-  static HWY_INLINE Sum add(Sum sum, __m512bh x, __m512bh w) { return _mm512_dpbf16_ps(sum, x, w); }
+  static HWY_INLINE Sum add(Sum sum, Sum x, Sum w) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+    return sum;
+  }
 };
 struct Int8 {
   using Sum = __m512i;
@@ -274,9 +278,6 @@ void int8_words_dot(const float* x, size_t n, uint32_t* words, float& scale, int
 #endif
 
 }  // namespace carya::HWY_NAMESPACE
-#if CARYA_GEMM_DOT
-HWY_POP_ATTRIBUTES
-#endif
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
