@@ -188,13 +188,16 @@ class Build {
     fs::remove(folder_ / files::kItems);
     const auto records = open_records(input_, options_.read);
     const ItemStore items = ItemStore::create(folder_ / files::kItems, *records, progress_);
-    require(items.size() > 0, "{}: has no items", input_ == "-" ? "standard input" : input_.string());
+    if (items.size() == 0) {
+      throw Error(ErrorKind::kNotFound,
+                  fmt::format("{}: has no items", input_ == "-" ? "standard input" : input_.string()));
+    }
   }
 
   void read_vectors() {
     begin_stage(progress_, "reading", 0, "vectors");
     const Matrix<float> vectors = carya::read_vectors(input_);
-    require(vectors.rows() > 0, "{}: has no vectors", input_.string());
+    if (vectors.rows() == 0) throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.string()));
     require_finite(vectors, "vector");
     require_memory(vectors.rows(), vectors.cols());
     fs::remove(folder_ / files::kItems);
@@ -283,9 +286,9 @@ class Build {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     std::vector<ItemId> ids(mapped.vectors.rows());
     std::iota(ids.begin(), ids.end(), ItemId{0});
-    Hnsw index(mapped.vectors.cols(), Metric::kSquaredL2, {.seed = options_.organise.seed});
-    index.add(ids, mapped.vectors, progress_);
-    index.save(folder_ / files::kIndex);
+    const Neighbors neighbors = files::open_neighbors(folder_ / files::kNeighbors);
+    Hnsw::build(ids, mapped.vectors, neighbors, Metric::kSquaredL2, {.seed = options_.organise.seed}, progress_)
+        .save(folder_ / files::kIndex);
   }
 
   void finish() {

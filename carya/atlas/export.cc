@@ -19,7 +19,7 @@ Json to_json(const Value& value) {
   return nullptr;
 }
 
-std::string csv_field(std::string_view text) {
+std::string csv_text(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string quoted = "\"";
   for (char c : text) {
@@ -29,10 +29,10 @@ std::string csv_field(std::string_view text) {
   return quoted + '"';
 }
 
-std::string csv_field(const Value& value) {
+std::string csv_value(const Value& value) {
   const Json json = to_json(value);
   if (json.is_null()) return "";
-  return json.is_string() ? csv_field(json.get<std::string>()) : json.dump();
+  return json.is_string() ? csv_text(json.get<std::string>()) : json.dump();
 }
 
 void export_json(const Atlas& atlas, const Write& write) {
@@ -63,7 +63,7 @@ void export_json(const Atlas& atlas, const Write& write) {
 
 void export_csv(const Atlas& atlas, const Write& write) {
   std::string header = "id,node,path,strength,outlier";
-  for (const MetadataColumn& column : atlas.items().columns()) header += "," + csv_field(column.name);
+  for (const MetadataColumn& column : atlas.items().columns()) header += "," + csv_text(column.name);
   write(header + "\n");
   for (uint32_t number = 0; number < atlas.n_items(); ++number) {
     const Item item = atlas.items().item(number);
@@ -72,9 +72,9 @@ void export_csv(const Atlas& atlas, const Write& write) {
     for (uint32_t above : atlas.tree().path(node)) {
       if (above != NodeTree::kRoot) path += (path.empty() ? "" : " / ") + atlas.name(above).name;
     }
-    std::string row = fmt::format("{},{},{},{},{}", csv_field(item.id), node, csv_field(path),
+    std::string row = fmt::format("{},{},{},{},{}", csv_text(item.id), node, csv_text(path),
                                   atlas.strength(number), atlas.is_outlier(number) ? 1 : 0);
-    for (const Value& value : item.values) row += "," + csv_field(value);
+    for (const Value& value : item.values) row += "," + csv_value(value);
     write(row + "\n");
   }
 }
