@@ -116,6 +116,43 @@ TEST(MutualReachability, FiveThousandPointsHaveTheWeightOfDensePrim) {  // card 
   }
 }
 
+// The lists of 16 end inside each blob, so that every edge between blobs is found by a walk.
+TEST(MutualReachability, ManyTightBlobsAreJoinedByTheirNearestPoints) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE(seed);
+    const size_t dim = 1 + seed % 3;
+    Matrix<float> points(600, dim);
+    Rng rng(seed);
+    for (size_t i = 0; i < 600; ++i) {
+      Rng blob(seed, /*stream=*/1 + i % 20);
+      for (size_t j = 0; j < dim; ++j) {
+        points(i, j) = static_cast<float>(10 * blob.uniform() + 0.1 * rng.normal());
+      }
+    }
+    expect_equal_trees(mutual_reachability_mst(points, {.min_samples = 2}), dense_prim(points, 2));
+  }
+}
+
+// Distances that float cannot tell apart: the nearest of a centre's 400 neighbours is not in its
+// list.
+TEST(MutualReachability, NearTiesBeyondFloatAreDecidedExactly) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    Matrix<float> points = draw_points(401, 10, seed, normal);
+    for (size_t i = 0; i < 401; ++i) {
+      double squared = 0;
+      for (const float x : points.row(i)) squared += static_cast<double>(x) * x;
+      for (float& x : points.row(i)) {
+        x = i == 0 ? 0.0f : static_cast<float>(x / std::sqrt(squared) / 64);
+      }
+    }
+    for (size_t i = 1; i < 401; ++i) points(i, i % 10) *= 1 + 1e-7f;
+    for (const size_t min_samples : {1, 3}) {
+      expect_equal_trees(mutual_reachability_mst(points, {.min_samples = min_samples}),
+                         dense_prim(points, min_samples));
+    }
+  }
+}
+
 TEST(MutualReachability, AlphaDividesDistancesButNotCores) {
   const Matrix<float> points = draw_points(300, 3, 1, clustered);
   for (const double alpha : {0.5, 2.0}) {
