@@ -15,6 +15,7 @@
 
 namespace carya {
 
+class Scored;
 class ScratchPool;
 
 struct HnswOptions {
@@ -81,7 +82,7 @@ class Hnsw : public Index {
   void index_heads();
   void recycle_dead();
   bool scan_is_cheaper(const SearchOptions& options) const;
-  std::vector<Hit> hits_of(std::span<const struct Scored> nearest, const SearchOptions&) const;
+  std::vector<Hit> hits_of(std::span<const Scored> nearest, const SearchOptions&) const;
 
   HnswOptions options_;
   std::optional<Container> file_;  // what mapped arrays lie in
