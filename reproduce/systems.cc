@@ -22,7 +22,7 @@ constexpr System kSystems[] = {
     {12, "nn/series/fourier_capsule", "A Fast Fourier Convolutional Deep Neural Network For Accurate and Explainable Discrimination Of Wheat Yellow Rust And Nitrogen Deficiency From Sentinel-2 Time-Series Data", nullptr},
     {13, "graph/online_label", "Fast Online Node Labeling for Very Large Graphs", nullptr},
     {14, "embed/hyperbolic_tree", "Representation Tradeoffs for Hyperbolic Embeddings", nullptr},
-    {15, "index/hnsw", "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs", nullptr},
+    {15, "index/hnsw", "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs", reproduce_015},
     {16, "compress/dimap", "Data-independent Module-aware Pruning for Hierarchical Vision Transformers", nullptr},
     {17, "graph/universal_grf", "Universal Graph Random Features", nullptr},
     {18, "bench/kernel_bench", "KernelBench: Can LLMs Write Efficient GPU Kernels?", nullptr},

@@ -2,25 +2,24 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <new>
 #include <span>
 #include <vector>
 
-#include "carya/core/matrix.h"
-
 namespace carya {
 
-// std::vector's memory on cache lines, left as it is where nothing is given.
+void* allocate_lines(size_t bytes);
+void free_lines(void* memory, size_t bytes) noexcept;
+
+// std::vector's memory on cache lines; large arrays ask for huge pages, because a graph search
+// reads them at random and would miss the TLB at every vector.
 template <class T>
 struct CacheLineAllocator {
   using value_type = T;
   CacheLineAllocator() = default;
   template <class U>
   CacheLineAllocator(const CacheLineAllocator<U>&) {}  // NOLINT: implicit as the standard asks
-  T* allocate(size_t n) {
-    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{kMatrixAlignment}));
-  }
-  void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t{kMatrixAlignment}); }
+  T* allocate(size_t n) { return static_cast<T*>(allocate_lines(n * sizeof(T))); }
+  void deallocate(T* p, size_t n) { free_lines(p, n * sizeof(T)); }
   bool operator==(const CacheLineAllocator&) const { return true; }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <span>
 #include <vector>
@@ -9,9 +10,13 @@
 
 namespace carya {
 
-// The order of all answers.
+// The order of all answers.  A distance that overflowed to NaN counts as infinite, or sorting would
+// run out of bounds.
 inline bool nearer(const Hit& a, const Hit& b) {
-  return a.distance < b.distance || (a.distance == b.distance && a.id < b.id);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float x = std::isnan(a.distance) ? kInfinity : a.distance;
+  const float y = std::isnan(b.distance) ? kInfinity : b.distance;
+  return x < y || (x == y && a.id < b.id);
 }
 
 // Keeps the k nearest hits of a stream in any order.  O(1) amortised per hit, 2 k + 64 hits.

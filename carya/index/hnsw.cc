@@ -222,12 +222,12 @@ void Hnsw::recycle_dead() {
 }
 
 bool Hnsw::scan_is_cheaper(const SearchOptions& options) const {
-  // In vectors of a scan: the graph reads about 9 vectors per candidate, each at the price of 2.4,
-  // since they lie anywhere; asking the filter costs 0.1.
+  // In vectors of a scan: the graph reads 5 or more vectors per candidate, each at the price
+  // of 2.4, since they lie anywhere; asking the filter costs 0.1.
   const auto n = static_cast<double>(store_.n_slots());
   const Filter* filter = options.filter;
   const double share = filter == nullptr ? 1 : std::clamp(filter->selectivity(), 1e-9, 1.0);
-  const double graph = 2.4 * std::min(n, 9 * static_cast<double>(options.effort) / share);
+  const double graph = 2.4 * std::min(n, 5 * static_cast<double>(options.effort) / share);
   return share * n + (filter == nullptr ? 0 : 0.1 * n) < graph;
 }
 

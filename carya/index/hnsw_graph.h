@@ -30,6 +30,10 @@ class HnswGraph {
     return level == 0 ? links_.data() + slot * 2 * m_
                       : upper_links_.data() + (upper_begin_[slot] + level - 1) * m_;
   }
+  void prefetch(size_t slot, size_t level) const noexcept {
+    const uint32_t* const links = row(slot, level);
+    for (size_t i = 0; i < width(level); i += 16) __builtin_prefetch(links + i);
+  }
   std::span<const uint32_t> links(size_t slot, size_t level) const noexcept;
   // links: at most width(level).
   void set_links(size_t slot, size_t level, std::span<const uint32_t> links) noexcept;

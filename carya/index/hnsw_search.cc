@@ -28,8 +28,14 @@ void GraphSearch::explore(Scored from, size_t level, size_t effort, SearchScratc
   scratch.visit(from.slot());
   frontier.push(from.distance(), from.slot());
   for (uint32_t slot; (slot = frontier.follow_next()) != kNoSlot;) {
+    // The next node's links come while this one's distances are computed.
+    if (const uint32_t next = frontier.peek_next(); next != kNoSlot) graph_.prefetch(next, level);
     const size_t n = follow(slot, level, scratch);
-    for (size_t i = 0; i < n; ++i) frontier.push(scratch.distances[i], scratch.slots[i]);
+    for (size_t i = 0; i < n; ++i) {
+      if (frontier.push(scratch.distances[i], scratch.slots[i])) {
+        graph_.prefetch(scratch.slots[i], level);
+      }
+    }
   }
 }
 

@@ -49,10 +49,11 @@ class Frontier {
     capacity_ = capacity;
     size_ = next_ = 0;
   }
-  void push(float distance, uint32_t slot) {
+  // True if the slot would be the next to follow.
+  bool push(float distance, uint32_t slot) {
     const Scored scored(distance, slot);
     if (size_ == capacity_) {
-      if (!(scored < slots_[size_ - 1])) return;
+      if (!(scored < slots_[size_ - 1])) return false;
     } else {
       ++size_;
     }
@@ -60,14 +61,21 @@ class Frontier {
     Scored* const at = std::lower_bound(begin, begin + size_ - 1, scored);
     std::memmove(static_cast<void*>(at + 1), at, sizeof(Scored) * (begin + size_ - 1 - at));
     *at = scored;
-    next_ = std::min(next_, static_cast<size_t>(at - begin));
+    const auto place = static_cast<size_t>(at - begin);
+    const bool is_next = place <= next_;
+    next_ = std::min(next_, place);
+    return is_next;
+  }
+  // The slot that follow_next() would give now.
+  uint32_t peek_next() {
+    while (next_ < size_ && slots_[next_].is_followed()) ++next_;
+    return next_ == size_ ? kNoSlot : slots_[next_].slot();
   }
   // The nearest slot that has not been followed, or kNoSlot.
   uint32_t follow_next() {
-    while (next_ < size_ && slots_[next_].is_followed()) ++next_;
-    if (next_ == size_) return kNoSlot;
-    slots_[next_].mark_followed();
-    return slots_[next_++].slot();
+    const uint32_t slot = peek_next();
+    if (slot != kNoSlot) slots_[next_++].mark_followed();
+    return slot;
   }
   std::span<const Scored> nearest() const noexcept { return {slots_.data(), size_}; }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "carya/core/parallel.h"
 #include "carya/index/test_data.h"
@@ -212,6 +213,53 @@ TEST(Hnsw, StopsWholeWhenAsked) {
   ASSERT_EQ(index.size(), progress.done);
   EXPECT_EQ(index.search(vectors.row(499), {.k = 1})[0].id, 499u);
   EXPECT_TRUE(index.remove(499));
+}
+
+// Saves a small index, lets `damage` change one of its arrays, checksums included, and opens it.
+template <class Damage>
+std::string opening_damaged(const char* section, const Damage& damage) {
+  Matrix<float> vectors = random_points(60, 3, 21);
+  for (size_t i = 50; i < 60; ++i) std::ranges::copy(vectors.row(1), vectors.row_data(i));
+  const TempFile file, damaged;
+  built(vectors, Metric::kSquaredL2, {.m = 2, .ef_construction = 10}).save(file.path());
+  const Container in = Container::open(file.path(), Hnsw::kFileKind, 1);
+  ContainerWriter out(std::string(Hnsw::kFileKind), 1);
+  for (const char* name : {"header", "vectors", "ids", "live", "links", "levels", "upper_begin",
+                           "upper_links", "next_twin"}) {
+    const auto bytes = in.array<std::byte>(name);
+    std::vector<std::byte> copy(bytes.begin(), bytes.end());
+    if (name == std::string_view(section)) damage(copy);
+    out.add_copy(name, copy);
+  }
+  out.save(damaged.path());
+  return message([&] { Hnsw::open(damaged.path()); });
+}
+
+// Overwrites element i of an array.
+template <class T>
+auto with(size_t i, T value) {
+  return [=](std::vector<std::byte>& bytes) {
+    std::memcpy(bytes.data() + i * sizeof(T), &value, sizeof(T));
+  };
+}
+
+TEST(Hnsw, RefusesFilesWhoseContentIsWrongThoughTheirChecksumsHold) {
+  const auto cut = [](std::vector<std::byte>& bytes) { bytes.resize(bytes.size() - 4); };
+  EXPECT_EQ(opening_damaged("none", cut), "no error");
+  EXPECT_THAT(opening_damaged("links", with<uint32_t>(9, 60)), HasSubstr("leads to 60"));
+  EXPECT_THAT(opening_damaged("links", with<uint32_t>(9, 55)), HasSubstr("leads to 55"));  // a twin
+  EXPECT_THAT(opening_damaged("links", cut), HasSubstr("do not match 60 vectors"));
+  EXPECT_THAT(opening_damaged("vectors", cut), HasSubstr("do not match 60 ids"));
+  EXPECT_THAT(opening_damaged("levels", with<uint8_t>(3, 31)), HasSubstr("node 3"));
+  EXPECT_THAT(opening_damaged("next_twin", with<uint32_t>(50, 50)), HasSubstr("identical vectors"));
+  EXPECT_THAT(opening_damaged("next_twin", with<uint32_t>(2, 3)), HasSubstr("identical vectors"));
+  EXPECT_THAT(opening_damaged("live", with<uint8_t>(2, 7)), HasSubstr("neither live nor dead"));
+  EXPECT_THAT(opening_damaged("header", with<uint64_t>(6, 60)), HasSubstr("entry point"));
+  EXPECT_THAT(opening_damaged("header", with<uint64_t>(2, 1)), HasSubstr("header"));
+  for (size_t slot = 0; slot < 50; ++slot) {  // the rows of some are never read
+    const std::string result = opening_damaged("upper_begin", with<uint32_t>(slot, 1'000'000));
+    EXPECT_THAT(result, ::testing::AnyOf("no error", HasSubstr("upper links lie outside")));
+  }
 }
 
 TEST(Hnsw, RefusesOptionsThatCannotBe) {

@@ -5,6 +5,8 @@
 
 #include "carya/core/error.h"
 #include "carya/core/parallel.h"
+#include "carya/simd/distance.h"
+#include "carya/simd/kselect.h"
 #include "carya/tree/kmeans.h"
 
 namespace carya {
@@ -21,6 +23,43 @@ Matrix<float> train_centroids(MatrixView<const float> points, size_t n_parts, ui
     std::ranges::copy(points.row(i * points.rows() / n_sample), sample.row_data(i));
   }
   return kmeans(sample, {.n_clusters = n_parts, .n_iterations = kIterations, .seed = seed}).centroids;
+}
+
+// One round: each point is compared with the nearest neighbours of its nearest neighbours.
+Neighbors look_further(MatrixView<const float> points, const Neighbors& known, size_t n_looked_at,
+                       Progress* progress) {
+  const size_t n = points.rows(), k = known.ids.cols(), m = std::min(n_looked_at, k);
+  Neighbors better{known.ids.copy(), known.distances.copy()};
+  parallel_for(0, n, 256, [&](size_t first, size_t last) {
+    std::vector<uint32_t> ids;
+    std::vector<float> found;
+    std::vector<Candidate> batch;
+    for (size_t i = first; i < last; ++i) {
+      ids.clear();
+      for (uint32_t near : known.ids.row(i).first(m)) {
+        if (near == kNoNeighbor) break;
+        for (uint32_t other : known.ids.row(near).first(m)) {
+          if (other != kNoNeighbor && other != i) ids.push_back(other);
+        }
+      }
+      std::ranges::sort(ids);
+      const auto [begin, end] = std::ranges::unique(ids);
+      ids.erase(begin, end);
+      std::vector<uint32_t> own(known.ids.row(i).begin(), known.ids.row(i).end());
+      std::ranges::sort(own);
+      std::erase_if(ids, [&](uint32_t id) { return std::ranges::binary_search(own, id); });
+      found.resize(ids.size());
+      distances(Metric::kSquaredL2, points.row(i), points, ids, found);
+      const size_t n_found = static_cast<size_t>(std::ranges::count_if(
+          known.ids.row(i), [](uint32_t id) { return id != kNoNeighbor; }));
+      KSelect nearest(better.ids.row(i), better.distances.row(i), n_found);
+      batch.clear();
+      for (size_t c = 0; c < ids.size(); ++c) batch.push_back({found[c], ids[c]});
+      nearest.merge(batch);
+    }
+    advance(progress, last - first);
+  });
+  return better;
 }
 
 }  // namespace
@@ -74,6 +113,10 @@ Neighbors knn_graph(MatrixView<const float> points, const KnnGraphOptions& optio
     }
     advance(progress, own);
   });
+  for (size_t round = 0; round < options.n_rounds; ++round) {
+    begin_stage(progress, "their neighbours", n, "items");
+    result = look_further(points, result, options.n_looked_at, progress);
+  }
   return result;
 }
 

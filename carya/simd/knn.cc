@@ -106,7 +106,10 @@ void knn_scan(const KnnTask& task, size_t first, size_t count) {
       for (size_t i = 0; i < rows.rows(); ++i) {
         const auto id = static_cast<uint32_t>(begin + i);
         if (full && !(values[i] < nearest.threshold())) continue;
-        if (!task.skip_self || id != q) batch.push_back({values[i], id});
+        if (task.skip_self && id == q) continue;
+        // Finite numbers whose products overflow both ways.
+        constexpr float kInfinity = std::numeric_limits<float>::infinity();
+        batch.push_back({std::isnan(values[i]) ? kInfinity : values[i], id});
       }
       nearest.merge(batch);
     }

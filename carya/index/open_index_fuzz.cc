@@ -1,0 +1,94 @@
+// Damaged index files: open_index either throws Error or gives an index that can be searched.  The
+// bytes are the content of a container's sections, so that what lies behind the checksums is tried.
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "carya/core/rng.h"
+#include "carya/index/flat.h"
+#include "carya/index/hnsw.h"
+
+namespace carya {
+namespace {
+
+std::filesystem::path file(const char* name) {
+  return std::filesystem::temp_directory_path() /
+         ("open_index_fuzz_" + std::to_string(::getpid()) + name);
+}
+
+// A small index of each kind, as the file that save() writes.
+std::string saved(bool graph) {
+  constexpr size_t kItems = 40, kDim = 3;
+  Matrix<float> vectors(kItems, kDim);
+  Rng rng(1);
+  for (float& x : vectors.flat()) x = static_cast<float>(rng.below(4));  // with twins
+  std::vector<ItemId> ids(kItems);
+  std::iota(ids.begin(), ids.end(), ItemId{0});
+  const std::filesystem::path path = file("_seed");
+  if (graph) {
+    Hnsw index(kDim, Metric::kSquaredL2, {.m = 2, .ef_construction = 4});
+    index.add(ids, vectors);
+    index.save(path);
+  } else {
+    FlatIndex index(kDim, Metric::kSquaredL2);
+    index.add(ids, vectors);
+    index.save(path);
+  }
+  std::string bytes = read_file(path);
+  std::filesystem::remove(path);
+  return bytes;
+}
+
+// Sets the checksums of a container right again (see core/container.h for the layout).
+void repair(std::string& bytes) {
+  constexpr size_t kHeader = 48, kEntry = 48, kCount = 36, kTableSum = 40;
+  uint32_t n = 0;
+  std::memcpy(&n, bytes.data() + kCount, sizeof(n));
+  if (bytes.size() < kHeader || n > (bytes.size() - kHeader) / kEntry) return;
+  for (uint32_t i = 0; i < n; ++i) {
+    char* const entry = bytes.data() + kHeader + i * kEntry;
+    uint64_t at[2];  // offset, bytes
+    std::memcpy(at, entry + 24, sizeof(at));
+    if (at[0] > bytes.size() || at[1] > bytes.size() - at[0]) return;
+    const uint64_t sum = checksum(std::as_bytes(std::span(bytes.data() + at[0], at[1])));
+    std::memcpy(entry + 40, &sum, sizeof(sum));
+  }
+  const uint64_t sum = checksum(std::as_bytes(std::span(bytes.data() + kHeader, n * kEntry)));
+  std::memcpy(bytes.data() + kTableSum, &sum, sizeof(sum));
+}
+
+}  // namespace
+}  // namespace carya
+
+// data: one byte that chooses the index, then changes: position (2 bytes), value.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace carya;
+  static const std::string seeds[] = {saved(true), saved(false)};
+  if (size == 0) return 0;
+  std::string bytes = seeds[data[0] % 2];
+  for (size_t i = 1; i + 3 <= size; i += 3) {
+    const size_t at = (data[i] | size_t{data[i + 1]} << 8) % bytes.size();
+    bytes[at] = static_cast<char>(data[i + 2]);
+  }
+  repair(bytes);
+  const std::filesystem::path path = file("");
+  std::ofstream(path, std::ios::binary) << bytes;  // write_file() would wait for the disk
+  try {
+    const auto index = open_index(path);
+    const std::vector<float> query(index->dim(), 1.0f);
+    index->search(query, {.k = 3, .effort = 3});
+    index->search(query, {.k = 100});
+    const std::vector<ItemId> ids = {1000};
+    index->remove(5);
+    index->add(ids, MatrixView<const float>(query.data(), 1, query.size()));
+    index->search(query, {.k = 3, .effort = 3});
+  } catch (const Error&) {
+  }
+  std::filesystem::remove(path);
+  return 0;
+}
