@@ -50,7 +50,8 @@ class SentenceEncoder {
   // Throws kInvalidArgument if `vectors` has another shape, kCancelled if progress says so.
   void encode(std::span<const std::string_view> texts, MatrixView<float> vectors,
               Progress* progress = nullptr) const;
-  // The vectors of token sequences as they are.
+  // The vectors of token sequences as they are: 1 token or more each.  Throws kInvalidArgument for
+  // an id beyond the vocabulary or a sequence longer than the network's positions, too.
   void encode_tokens(const TokenBatch& batch, MatrixView<float> vectors,
                      Progress* progress = nullptr) const;
 
