@@ -13,7 +13,7 @@ namespace carya {
 // a product's row (root mean square, typical network weights) and the speed against f32 on Zen 4:
 //   kF32   1e-7, 1x.  Every machine.
 //   kBf16  2e-3, 2x.  Weights and activations rounded to bf16.  AVX512_BF16.
-//   kInt8  2e-2, 4x.  Weights to 8 bits per output, activations to 8 bits per row.  AVX512_VNNI.
+//   kInt8  2e-2, 3.2x.  Weights to 8 bits per output, activations to 8 bits per row.  AVX512_VNNI.
 enum class WeightFormat { kF32, kBf16, kInt8 };
 
 // Whether this machine has the instructions; f32 always.

@@ -144,6 +144,16 @@ void SentenceEncoder::encode_tokens(const TokenBatch& batch, MatrixView<float> v
                                     Progress* progress) const {
   require(vectors.rows() == batch.size(), "{} rows for {} sequences", vectors.rows(), batch.size());
   const auto length = [&](size_t s) { return batch.offsets[s + 1] - batch.offsets[s]; };
+  const BertConfig& config = parts_->folder.config;
+  for (size_t s = 0; s < batch.size(); ++s) {
+    require(batch.offsets[s] < batch.offsets[s + 1] && batch.offsets[s + 1] <= batch.ids.size() &&
+                length(s) <= config.max_positions,
+            "sequence {} has {} tokens, allowed are 1 to {}", s, length(s), config.max_positions);
+  }
+  for (const int32_t id : batch.ids) {
+    require(id >= 0 && static_cast<size_t>(id) < config.vocab_size,
+            "token {}, but the vocabulary has {}", id, config.vocab_size);
+  }
   std::vector<size_t> order(batch.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return length(a) > length(b); });

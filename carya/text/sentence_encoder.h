@@ -16,8 +16,9 @@
 namespace carya {
 
 struct SentenceEncoderOptions {
-  // Cosine to f32 on package descriptions, least of 2,000 (mean): bf16 0.9999 (1.0000),
-  // int8 0.99 (0.998).  kBf16 where the CPU computes with it, else f32.
+  // Cosine to f32 over 1,200 package descriptions, least and mean: bf16 0.99996 and 0.99999, int8
+  // 0.9977 and 0.9991 (of ten nearest neighbours 9.66 stay) at 1.6 times the speed.  What the CPU
+  // does not compute with becomes f32.
   WeightFormat precision = WeightFormat::kBf16;
   std::optional<size_t> max_tokens = {};  // 2 .. the folder's, which it is by default
   std::string prompt = {};  // put before each text: "query: " and the like, where a model wants it
@@ -50,7 +51,8 @@ class SentenceEncoder {
   // Throws kInvalidArgument if `vectors` has another shape, kCancelled if progress says so.
   void encode(std::span<const std::string_view> texts, MatrixView<float> vectors,
               Progress* progress = nullptr) const;
-  // The vectors of token sequences as they are.
+  // The vectors of token sequences as they are: 1 token or more each.  Throws kInvalidArgument for
+  // an id beyond the vocabulary or a sequence longer than the network's positions, too.
   void encode_tokens(const TokenBatch& batch, MatrixView<float> vectors,
                      Progress* progress = nullptr) const;
 

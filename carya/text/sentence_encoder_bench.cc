@@ -62,16 +62,19 @@ void encode(benchmark::State& state, WeightFormat format) {
 BENCHMARK_CAPTURE(encode, f32, WeightFormat::kF32)
     ->Arg(1)
     ->Arg(2)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, bf16, WeightFormat::kBf16)
     ->Arg(1)
     ->Arg(2)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, int8, WeightFormat::kInt8)
     ->Arg(1)
     ->Arg(2)
+    ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
@@ -86,7 +89,12 @@ void encode_static(benchmark::State& state) {
   state.counters["texts/s"] = benchmark::Counter(static_cast<double>(views.size()),
                                                  benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(encode_static)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(encode_static)
+    ->Arg(1)
+    ->Arg(2)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // Tokens a second of one thread.
 void tokenize(benchmark::State& state) {

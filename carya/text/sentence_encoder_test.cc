@@ -203,6 +203,16 @@ TEST(SentenceEncoder, WrongArgumentsAreRefused) {
   EXPECT_THAT(message_of("/nowhere"), HasSubstr("/nowhere: no such folder"));
 }
 
+TEST(SentenceEncoder, TokensThatCannotBeAreRefused) {
+  const auto encoder = SentenceEncoder::open(kTestData / "tiny_bert");
+  Matrix<float> vectors(1, 24);
+  EXPECT_THROW(encoder.encode_tokens({{2, 74, 3}, {0, 3}}, vectors), Error);
+  EXPECT_THROW(encoder.encode_tokens({{2, -1, 3}, {0, 3}}, vectors), Error);
+  EXPECT_THROW(encoder.encode_tokens({{2, 3}, {0, 0}}, vectors), Error);
+  EXPECT_THROW(encoder.encode_tokens({{2, 3}, {0, 3}}, vectors), Error);
+  EXPECT_THROW(encoder.encode_tokens({std::vector<int32_t>(41, 2), {0, 41}}, vectors), Error);
+}
+
 struct StopAtOnce : Progress {
   void begin(std::string_view, size_t, std::string_view) override {}
   void advance(size_t) override {}
