@@ -47,7 +47,7 @@ TEST(KnnGraph, FindsNearlyAllNeighborsOfManyPoints) {
     EXPECT_EQ(std::ranges::count(found.ids.row(i), static_cast<uint32_t>(i)), 0);
   }
   // With all parts in the surroundings it is exact.
-  const Neighbors all = knn_graph(points, {.k = 10, .max_exact = 100, .n_surrounding = 4000});
+  const Neighbors all = knn_graph(points, {.k = 10, .max_exact = 100, .n_probes = 4000});
   EXPECT_TRUE(std::ranges::equal(all.ids.flat(), exact.ids.flat()));
 }
 
