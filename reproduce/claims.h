@@ -24,6 +24,7 @@ struct ClaimContext {
 };
 
 // Each throws Error{kNotFound} when its data set is absent.
+std::vector<ClaimRow> reproduce_015(const ClaimContext& context);  // HNSW
 std::vector<ClaimRow> reproduce_076(const ClaimContext& context);  // HDBSCAN*
 std::vector<ClaimRow> reproduce_110(const ClaimContext& context);  // curation
 

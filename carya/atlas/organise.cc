@@ -9,6 +9,7 @@
 #include "carya/core/error.h"
 #include "carya/embed/spectrum.h"
 #include "carya/graph/csr_graph.h"
+#include "carya/index/knn_graph.h"
 #include "carya/tree/hdbscan.h"
 #include "carya/tree/kmeans_tree.h"
 #include "carya/tree/mutual_reachability.h"
@@ -19,7 +20,10 @@ namespace {
 
 constexpr std::string_view kMethodNames[] = {"diffusion", "hdbscan", "kmeans-tree"};
 constexpr size_t kDiffusionDims = 48;  // 45 to 60 are equal within noise, 100 is worse: docs/quality.md
-constexpr size_t kDenseMinSamples = 5;  // neighbours that make an item part of the density
+constexpr size_t kMinSamples = 5;       // neighbours that make an item part of the density
+constexpr size_t kDensityNeighbors = 15;  // of the graph that the density's spanning tree is taken from
+constexpr double kUsualShare = 0.75;    // of a cluster's items are within its usual distance
+constexpr float kOutlierStrength = 0.5f;  // an outlier is more than twice as far out
 constexpr size_t kItemsPerLeaf = 40;
 constexpr size_t kBranching = 12;
 constexpr size_t kSettlingRounds = 3;
@@ -51,11 +55,85 @@ CsrGraph connected_graph(MatrixView<const float> vectors, const Neighbors& neigh
   return CsrGraph::from_edges(vectors.rows(), edges);
 }
 
-Hierarchy diffusion_hierarchy(MatrixView<const float> vectors, const Neighbors& neighbors, uint64_t seed,
-                              Progress* progress) {
-  const Matrix<float> coordinates = diffusion_coordinates(
-      connected_graph(vectors, neighbors), {.n_dims = kDiffusionDims, .seed = seed}, progress);
-  return ward_of_many(coordinates, {.seed = seed}, progress);
+// The mean of the points with each label; negative labels do not count.
+Matrix<float> means_of(MatrixView<const float> points, std::span<const int32_t> labels, size_t n_labels) {
+  Matrix<double> sums(n_labels, points.cols());
+  std::vector<size_t> sizes(n_labels, 0);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0) continue;
+    const auto label = static_cast<size_t>(labels[i]);
+    ++sizes[label];
+    for (size_t j = 0; j < points.cols(); ++j) sums(label, j) += points(i, j);
+  }
+  Matrix<float> means(n_labels, points.cols());
+  for (size_t label = 0; label < n_labels; ++label) {
+    const double size = static_cast<double>(std::max<size_t>(sizes[label], 1));
+    for (size_t j = 0; j < points.cols(); ++j) means(label, j) = static_cast<float>(sums(label, j) / size);
+  }
+  return means;
+}
+
+// HDBSCAN* in points, as labels [n] that leave no item out, and who was noise.
+struct Density {
+  std::vector<int32_t> labels;
+  std::vector<uint8_t> is_noise;
+  Hierarchy hierarchy;  // single linkage of mutual reachability
+  size_t n_clusters = 0;
+};
+
+// Labels of noise become those of the nearest centre.  With no cluster at all, all are one.
+Density find_density(MatrixView<const float> points, const Neighbors& neighbors, size_t min_cluster_size) {
+  const size_t min_samples = std::min({kMinSamples, points.rows() - 1, neighbors.ids.cols()});
+  MutualReachabilityTree spanning = knn_graph_mst(points, neighbors, {.min_samples = min_samples});
+  const HdbscanResult found =
+      hdbscan_of_mst(spanning.edges, std::move(spanning.core_distances), min_cluster_size);
+  Density density{found.labels, std::vector<uint8_t>(points.rows(), 0), found.hierarchy, found.selected.size()};
+  for (size_t i = 0; i < density.labels.size(); ++i) density.is_noise[i] = density.labels[i] < 0;
+  if (density.n_clusters == 0) {
+    density.n_clusters = 1;
+    std::ranges::fill(density.labels, 0);
+    std::ranges::fill(density.is_noise, 0);
+    return density;
+  }
+  const Matrix<float> centres = means_of(points, density.labels, density.n_clusters);
+  const Neighbors nearest = exact_knn(points, centres, 1);
+  for (size_t i = 0; i < density.labels.size(); ++i) {
+    if (density.labels[i] < 0) density.labels[i] = static_cast<int32_t>(nearest.ids(i, 0));
+  }
+  return density;
+}
+
+// Strength and outliers, from the distances to the centres of the clusters.
+void judge(MatrixView<const float> points, const Density& density, Organised& result) {
+  const Matrix<float> centres = means_of(points, density.labels, density.n_clusters);
+  const size_t n = points.rows();
+  std::vector<float> distance(n);
+  std::vector<std::vector<float>> of_cluster(density.n_clusters);
+  for (size_t i = 0; i < n; ++i) {
+    const auto cluster = static_cast<size_t>(density.labels[i]);
+    double squares = 0;
+    for (size_t j = 0; j < points.cols(); ++j) {
+      const double difference = points(i, j) - centres(cluster, j);
+      squares += difference * difference;
+    }
+    distance[i] = static_cast<float>(std::sqrt(squares));
+    if (!density.is_noise[i]) of_cluster[cluster].push_back(distance[i]);
+  }
+  std::vector<float> usual(density.n_clusters, 0.0f);
+  for (size_t c = 0; c < usual.size(); ++c) {
+    if (of_cluster[c].empty()) continue;
+    const auto at = of_cluster[c].begin() +
+                    static_cast<ptrdiff_t>(kUsualShare * static_cast<double>(of_cluster[c].size() - 1));
+    std::nth_element(of_cluster[c].begin(), at, of_cluster[c].end());
+    usual[c] = *at;
+  }
+  result.strength.resize(n);
+  result.is_outlier.resize(n);
+  for (size_t i = 0; i < n; ++i) {
+    const float radius = usual[static_cast<size_t>(density.labels[i])];
+    result.strength[i] = distance[i] <= radius ? 1.0f : std::max(radius / distance[i], 1e-3f);
+    result.is_outlier[i] = density.is_noise[i] != 0 && result.strength[i] < kOutlierStrength;
+  }
 }
 
 // Clusters of clusters down to leaves of about 40 items.
@@ -179,14 +257,21 @@ Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors, 
 
   const size_t cluster_size = options.cluster_size_for(n);
   const BrowseOptions browse{.n_levels = options.n_levels, .min_cluster_size = cluster_size};
-  const size_t min_samples = std::min({kDenseMinSamples, n - 1, neighbors.ids.cols()});
-  MutualReachabilityTree spanning = knn_graph_mst(vectors, neighbors, {.min_samples = min_samples});
-  const HdbscanResult density = hdbscan_of_mst(spanning.edges, std::move(spanning.core_distances), cluster_size,
-                                               {.method = ClusterSelection::kLeaf});
+  // The space in which items are near: where clusters are looked for, and what strength is measured in.
+  Matrix<float> coordinates;
+  Neighbors near;
+  if (options.method == OrganiseMethod::kDiffusion) {
+    coordinates = diffusion_coordinates(connected_graph(vectors, neighbors),
+                                        {.n_dims = kDiffusionDims, .seed = options.seed}, progress);
+    near = knn_graph(coordinates, {.k = std::min(kDensityNeighbors, n - 1), .seed = options.seed}, progress);
+  }
+  const MatrixView<const float> space = coordinates.empty() ? vectors : coordinates.view();
+  const Density density = find_density(space, coordinates.empty() ? neighbors : near, cluster_size);
   Organised result = [&]() -> Organised {
     switch (options.method) {
       case OrganiseMethod::kDiffusion: {
-        Hierarchy hierarchy = diffusion_hierarchy(vectors, neighbors, options.seed, progress);
+        Hierarchy hierarchy =
+            ward_of_groups(space, density.labels, density.n_clusters, {.seed = options.seed}, progress);
         NodeTree tree = settle(browse_tree(hierarchy, browse), neighbors);
         return {std::move(hierarchy), std::move(tree), {}, {}};
       }
@@ -200,12 +285,7 @@ Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors, 
     Hierarchy hierarchy = merges_of(tree);
     return {std::move(hierarchy), std::move(tree), {}, {}};
   }();
-  result.strength.resize(n);
-  result.is_outlier.resize(n);
-  for (size_t i = 0; i < n; ++i) {
-    result.strength[i] = static_cast<float>(density.probabilities[i]);
-    result.is_outlier[i] = density.labels[i] < 0;
-  }
+  judge(space, density, result);
   return result;
 }
 

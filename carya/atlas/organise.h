@@ -16,7 +16,7 @@ namespace carya {
 
 // What builds the hierarchy.
 enum class OrganiseMethod {
-  kDiffusion,   // Ward on diffusion coordinates of the k-NN graph: best on texts (docs/quality.md)
+  kDiffusion,   // HDBSCAN* clusters of diffusion coordinates, merged by Ward: best (docs/quality.md)
   kHdbscan,     // HDBSCAN* on the vectors as they are: density, many outliers
   kKMeansTree,  // hierarchical k-means: even sizes
 };
@@ -37,15 +37,18 @@ struct OrganiseOptions {
 struct Organised {
   Hierarchy hierarchy;  // all merges of single items
   NodeTree tree;        // what people browse
-  // [n], in [0, 1]: how deep the item is in its part of the density, 1 at its core.
+  // [n], in (0, 1]: 1 within the usual distance from the centre of its cluster, the usual distance
+  // over the item's beyond.
   std::vector<float> strength;
-  std::vector<uint8_t> is_outlier;  // [n]: 1 for what density alone would have thrown away
+  std::vector<uint8_t> is_outlier;  // [n]: noise to HDBSCAN*, and more than twice as far as usual
 };
 
-// Gives every item a place.  vectors [n >= 1, dim]; neighbors: their k-NN graph.  Outliers are the
-// noise of HDBSCAN* (card 076) on the neighbour graph; they hang where the items hang that they are
-// nearest to.  O(n (k + 100) 100) time beside merging, about 800 n bytes.  The same for every number
-// of threads.
+// Gives every item a place.  vectors [n >= 1, dim]; neighbors: their k-NN graph.
+//
+// kDiffusion: diffusion coordinates of the neighbour graph (embed/spectrum.h); in them the clusters of
+// HDBSCAN* (card 076; by a k-NN graph above 16,384 items); what that calls noise goes to the cluster of
+// the nearest centre; Ward merges the items of each cluster, then the clusters.
+// O(n (k + 100) 100) time beside merging, about 800 n bytes.  The same for every number of threads.
 Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors,
                    const OrganiseOptions& options, Progress* progress = nullptr);
 

@@ -21,19 +21,28 @@ class Merger {
       : points_(points), options_(options), progress_(progress) {}
 
   Hierarchy run() {
-    std::vector<uint32_t> all(points_.rows());
-    std::iota(all.begin(), all.end(), 0u);
     begin_stage(progress_, "merging", points_.rows(), "items");
-    merge_items(all);
+    merge_items(all_items());
+    return ordered();
+  }
+
+  Hierarchy run(std::span<const int32_t> labels, size_t n_groups) {
+    begin_stage(progress_, "merging", points_.rows(), "items");
+    merge_groups(all_items(), labels, n_groups);
     return ordered();
   }
 
  private:
+  std::vector<uint32_t> all_items() const {
+    std::vector<uint32_t> all(points_.rows());
+    std::iota(all.begin(), all.end(), 0u);
+    return all;
+  }
+
   // The node that holds all items when they are merged.
   uint32_t merge_items(std::span<const uint32_t> items) {
     const size_t n = items.size();
-    auto own = Matrix<float>::uninitialized(n, points_.cols());
-    for (size_t i = 0; i < n; ++i) std::ranges::copy(points_.row(items[i]), own.row_data(i));
+    const Matrix<float> own = gather_rows(points_, items);
     if (n <= options_.max_dense) {
       advance(progress_, n);
       return append(agglomerate(own), items);
@@ -41,26 +50,30 @@ class Merger {
     const size_t n_micro = std::clamp(n / options_.micro_size, size_t{2}, options_.max_dense);
     const KMeansResult micro =
         kmeans(own, {.n_clusters = n_micro, .n_iterations = kIterations, .seed = options_.seed});
-    const LabelGroups groups = group_by_label(micro.labels, n_micro);
-    own = {};
+    return merge_groups(items, micro.labels, n_micro);
+  }
+
+  uint32_t merge_groups(std::span<const uint32_t> items, std::span<const int32_t> labels, size_t n_groups) {
+    const LabelGroups groups = group_by_label(labels, n_groups);
+    const size_t dim = points_.cols();
     std::vector<uint32_t> nodes;
     std::vector<double> weights;
-    std::vector<uint32_t> used;
-    for (uint32_t c = 0; c < n_micro; ++c) {
-      const std::span<const uint32_t> local(groups.item_of.data() + groups.first[c],
-                                            groups.first[c + 1] - groups.first[c]);
-      if (local.empty()) continue;
-      std::vector<uint32_t> part(local.size());
-      std::ranges::transform(local, part.begin(), [&](uint32_t i) { return items[i]; });
-      used.push_back(c);
+    std::vector<float> means;
+    for (size_t g = 0; g < n_groups; ++g) {
+      std::vector<uint32_t> part;
+      std::vector<double> sum(dim, 0.0);
+      for (size_t i = groups.first[g]; i < groups.first[g + 1]; ++i) {
+        part.push_back(items[groups.item_of[i]]);
+        for (size_t j = 0; j < dim; ++j) sum[j] += points_(part.back(), j);
+      }
+      if (part.empty()) continue;
       weights.push_back(static_cast<double>(part.size()));
-      nodes.push_back(part.size() == n ? merge_equals(part) : merge_items(part));
+      for (double x : sum) means.push_back(static_cast<float>(x / weights.back()));
+      // What k-means cannot part is all alike.
+      nodes.push_back(part.size() == items.size() && part.size() > options_.max_dense ? merge_equals(part)
+                                                                                      : merge_items(part));
     }
-    auto centroids = Matrix<float>::uninitialized(used.size(), points_.cols());
-    for (size_t i = 0; i < used.size(); ++i) {
-      std::ranges::copy(micro.centroids.row(used[i]), centroids.row_data(i));
-    }
-    return append(agglomerate(centroids, {.weights = weights}), nodes);
+    return append(agglomerate({means.data(), nodes.size(), dim}, {.weights = weights}), nodes);
   }
 
   // Items that k-means cannot part are all alike.
@@ -110,7 +123,7 @@ class Merger {
   }
 
   MatrixView<const float> points_;
-  const WardOfManyOptions& options_;
+  WardOfManyOptions options_;
   Progress* progress_;
   std::vector<Merge> merges_;
 };
@@ -122,11 +135,28 @@ void WardOfManyOptions::validate() const {
   require(micro_size >= 1, "micro_size is 0: a micro-cluster holds at least one item");
 }
 
-Hierarchy ward_of_many(MatrixView<const float> points, const WardOfManyOptions& options, Progress* progress) {
+namespace {
+void check(MatrixView<const float> points, const WardOfManyOptions& options) {
   options.validate();
   require(points.rows() >= 1, "there are no points: a hierarchy has at least one");
   require_finite(points, "point");
+}
+}  // namespace
+
+Hierarchy ward_of_many(MatrixView<const float> points, const WardOfManyOptions& options, Progress* progress) {
+  check(points, options);
   return Merger(points, options, progress).run();
+}
+
+Hierarchy ward_of_groups(MatrixView<const float> points, std::span<const int32_t> labels, size_t n_groups,
+                         const WardOfManyOptions& options, Progress* progress) {
+  check(points, options);
+  require(labels.size() == points.rows(), "there are {} labels for {} points", labels.size(), points.rows());
+  for (int32_t label : labels) {
+    require(label >= 0 && static_cast<size_t>(label) < n_groups, "label {} is not in 0 .. {}", label,
+            n_groups - 1);
+  }
+  return Merger(points, options, progress).run(labels, n_groups);
 }
 
 }  // namespace carya

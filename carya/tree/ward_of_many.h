@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "carya/core/matrix.h"
 #include "carya/core/progress.h"
@@ -24,5 +25,10 @@ struct WardOfManyOptions {
 // same for every number of threads.  Throws kInvalidArgument.
 Hierarchy ward_of_many(MatrixView<const float> points, const WardOfManyOptions& options = {},
                        Progress* progress = nullptr);
+
+// The same with given groups instead of micro-clusters: the points of each group first, then the
+// groups by their means.  labels [n]: 0 .. n_groups-1; groups may be empty.
+Hierarchy ward_of_groups(MatrixView<const float> points, std::span<const int32_t> labels, size_t n_groups,
+                         const WardOfManyOptions& options = {}, Progress* progress = nullptr);
 
 }  // namespace carya

@@ -41,6 +41,16 @@ TEST(WardOfMany, FindsTheBlobsOfManyPoints) {
   EXPECT_EQ(tree.merges().back().size, n);
 }
 
+TEST(WardOfGroups, MergesGroupsAsWholes) {
+  const Matrix<float> points = blobs(90, 3);
+  std::vector<int32_t> halves(90);  // not the blobs
+  for (size_t i = 0; i < 90; ++i) halves[i] = i < 45 ? 0 : 2;
+  const Hierarchy tree = ward_of_groups(points, halves, 3);
+  EXPECT_EQ(adjusted_rand_index(tree.cut_into(2), halves), 1);
+  EXPECT_THAT([&] { ward_of_groups(points, halves, 2); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("label 2 is not in 0 .. 1")));
+}
+
 TEST(WardOfMany, PointsThatAreAllAlikeMergeAtZero) {
   const Hierarchy tree = ward_of_many(Matrix<float>(500, 2), {.max_dense = 50});
   EXPECT_EQ(tree.merges().back().height, 0);
