@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
   constexpr int kFailed = 1, kUsage = 2, kInterrupted = 130;
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
   CLI::App app(
-      "Turns texts, tables and vectors into an atlas: a tree of topics that one browses and searches.");
+      "Turns texts, tables and vectors into an atlas: a tree of topics that one browses and "
+      "searches.");
   app.name("carya");
   app.set_version_flag("--version", "carya " CARYA_VERSION);
   app.require_subcommand(1);
@@ -37,7 +38,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0) {
-      fmt::print(stderr, "carya: error: cannot write to standard output: closed, or the disk is full\n");
+      fmt::print(stderr,
+                 "carya: error: cannot write to standard output: closed, or the disk is full\n");
       return kFailed;
     }
     return 0;

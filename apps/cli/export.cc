@@ -1,9 +1,10 @@
+#include "carya/atlas/export.h"
+
 #include <memory>
 #include <string>
 
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/atlas/export.h"
 #include "carya/core/error.h"
 #include "carya/core/file.h"
 
@@ -36,8 +37,10 @@ void add_export(CLI::App& app) {
   auto args = std::make_shared<ExportArguments>();
   CLI::App* verb = app.add_subcommand("export", "The tree and the items for other programs");
   verb->add_option("atlas", args->atlas)->required();
-  verb->add_option("--format", args->format, "json, csv, newick or linkage (scipy's matrix)")->capture_default_str();
-  verb->add_option("-o,--output", args->output, "a file; - is standard output")->capture_default_str();
+  verb->add_option("--format", args->format, "json, csv, newick or linkage (scipy's matrix)")
+      ->capture_default_str();
+  verb->add_option("-o,--output", args->output, "a file; - is standard output")
+      ->capture_default_str();
   verb->footer("Example: carya export demo.atlas --format csv -o demo.csv");
   verb->callback([args] { run(*args); });
 }

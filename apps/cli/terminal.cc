@@ -31,7 +31,9 @@ std::string duration(double seconds) {
 }
 
 std::string quantity(double x) {
-  return x >= 1e6 ? fmt::format("{:.1f}M", x / 1e6) : x >= 1e4 ? fmt::format("{:.0f}k", x / 1e3) : fmt::format("{:.0f}", x);
+  return x >= 1e6   ? fmt::format("{:.1f}M", x / 1e6)
+         : x >= 1e4 ? fmt::format("{:.0f}k", x / 1e3)
+                    : fmt::format("{:.0f}", x);
 }
 
 }  // namespace
@@ -69,8 +71,9 @@ void TerminalProgress::draw() {
   const double rate = seconds > 0.2 ? static_cast<double>(done_) / seconds : 0;
   std::string line = fmt::format("{:<20}", stage_);
   if (total_ > 0 && done_ > 0) {
-    line += fmt::format("{:3.0f} %  {} of {} {}", 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
-                        quantity(static_cast<double>(done_)), quantity(static_cast<double>(total_)), unit_);
+    line += fmt::format(
+        "{:3.0f} %  {} of {} {}", 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
+        quantity(static_cast<double>(done_)), quantity(static_cast<double>(total_)), unit_);
   }
   if (rate > 0) line += fmt::format(", {}/s", quantity(rate));
   if (rate > 0 && total_ > done_) {
@@ -108,7 +111,8 @@ std::string bold(std::string_view text) {
 }
 
 void print_line(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fputc('\n', stdout) == EOF) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+      std::fputc('\n', stdout) == EOF) {
     throw Error(ErrorKind::kIo, "cannot write to standard output: closed, or the disk is full");
   }
 }

@@ -11,8 +11,8 @@
 namespace carya::cli {
 
 // Progress on standard error: a line that is rewritten, with rate and time left, on a terminal; a
-// plain line a stage elsewhere.  Ctrl-C (SIGINT) or SIGTERM asks the work to stop; a second one ends
-// the program at once.
+// plain line a stage elsewhere.  Ctrl-C (SIGINT) or SIGTERM asks the work to stop; a second one
+// ends the program at once.
 class TerminalProgress final : public Progress {
  public:
   TerminalProgress();
@@ -34,10 +34,10 @@ class TerminalProgress final : public Progress {
   Clock::time_point stage_start_, last_draw_;
 };
 
-bool color_wanted();                              // standard output is a terminal, and NO_COLOR unset
-std::string dim(std::string_view text);           // as color_wanted()
+bool color_wanted();                     // standard output is a terminal, and NO_COLOR unset
+std::string dim(std::string_view text);  // as color_wanted()
 std::string bold(std::string_view text);
-void print_line(std::string_view text);           // throws kIo if standard output is closed or full
+void print_line(std::string_view text);  // throws kIo if standard output is closed or full
 void print_json(const nlohmann::json& json);
 std::string one_line(std::string_view text, size_t max_width);  // control characters become blanks
 

@@ -47,20 +47,24 @@ class BitmapFilter final : public Filter {
 Json read_manifest(const fs::path& folder) {
   if (!fs::exists(folder / files::kManifest)) {
     const bool is_partial = fs::exists(folder.string() + ".part");
-    throw Error(ErrorKind::kNotFound,
-                fmt::format("{}: there is no atlas{}", folder.string(),
-                            is_partial ? " yet: its building was interrupted; run `carya atlas` again to go on"
-                                       : "; `carya atlas INPUT -o ATLAS` makes one"));
+    throw Error(
+        ErrorKind::kNotFound,
+        fmt::format("{}: there is no atlas{}", folder.string(),
+                    is_partial
+                        ? " yet: its building was interrupted; run `carya atlas` again to go on"
+                        : "; `carya atlas INPUT -o ATLAS` makes one"));
   }
   const fs::path path = folder / files::kManifest;
   Json manifest = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
   if (!manifest.is_object() || manifest.value("format", Json()) != "carya-atlas") {
-    throw Error(ErrorKind::kCorrupt, fmt::format("{}: is damaged, or no manifest of an atlas", path.string()));
+    throw Error(ErrorKind::kCorrupt,
+                fmt::format("{}: is damaged, or no manifest of an atlas", path.string()));
   }
   if (manifest.value("version", Json()) != files::kVersion) {
-    throw Error(ErrorKind::kCorrupt,
-                fmt::format("{}: the atlas has version {}, this program reads version {}: build it again",
-                            path.string(), manifest.value("version", Json()).dump(), files::kVersion));
+    throw Error(
+        ErrorKind::kCorrupt,
+        fmt::format("{}: the atlas has version {}, this program reads version {}: build it again",
+                    path.string(), manifest.value("version", Json()).dump(), files::kVersion));
   }
   return manifest;
 }
@@ -85,7 +89,8 @@ struct Atlas::State {
   std::vector<NodeName> names;
   files::MappedVectors vectors;
   std::unique_ptr<Index> index;
-  mutable std::unique_ptr<Representation> representation;  // loaded at the first search that needs it
+  mutable std::unique_ptr<Representation>
+      representation;  // loaded at the first search that needs it
 
   std::optional<BitmapFilter> filter(const AtlasSearchOptions& options) const {
     if (options.where.empty() && !options.node) return std::nullopt;
@@ -103,12 +108,14 @@ struct Atlas::State {
 
   std::vector<Hit> vector_hits(std::string_view query, size_t k, const Filter* filter) const {
     if (!fs::exists(folder / "representation.json")) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: holds vectors without texts, so no text can be searched; `carya show` "
-                              "gives an item's neighbours",
-                              folder.string()));
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format("{}: holds vectors without texts, so no text can be searched; `carya show` "
+                      "gives an item's neighbours",
+                      folder.string()));
     }
-    if (!representation) representation = std::make_unique<Representation>(Representation::open(folder));
+    if (!representation)
+      representation = std::make_unique<Representation>(Representation::open(folder));
     const std::string text(query);
     std::vector<float> vector(representation->dim());
     representation->encode(std::span(&text, 1), MatrixView<float>(vector.data(), 1, vector.size()));
@@ -118,7 +125,8 @@ struct Atlas::State {
 
 void AtlasSearchOptions::validate() const {
   require(k >= 1, "-k is 0: ask for at least one hit");
-  require(k <= kMaxHits, "-k is {}: at most {} hits are given; `carya export` lists all items", k, kMaxHits);
+  require(k <= kMaxHits, "-k is {}: at most {} hits are given; `carya export` lists all items", k,
+          kMaxHits);
 }
 
 Atlas::Atlas() = default;
@@ -132,21 +140,25 @@ Atlas Atlas::open(const fs::path& folder) {
     files::check_files(folder, manifest.at("files"));
     Organised organised = files::open_tree(folder / files::kTree);
     const size_t n = organised.tree.n_items();
-    std::vector<NodeName> names = files::open_names(folder / files::kNames, organised.tree.n_nodes(), n);
+    std::vector<NodeName> names =
+        files::open_names(folder / files::kNames, organised.tree.n_nodes(), n);
     Atlas atlas;
-    atlas.state_.reset(new State{folder, std::move(manifest), ItemStore::open(folder / files::kItems),
-                                 std::move(organised), std::move(names),
-                                 files::open_vectors(folder / files::kVectors),
+    atlas.state_.reset(new State{folder, std::move(manifest),
+                                 ItemStore::open(folder / files::kItems), std::move(organised),
+                                 std::move(names), files::open_vectors(folder / files::kVectors),
                                  open_index(folder / files::kIndex), nullptr});
     const State& state = *atlas.state_;
     if (state.items.size() != n || state.vectors.vectors.rows() != n || state.index->size() != n ||
         state.manifest.at("n_items").get<size_t>() != n) {
       throw Error(ErrorKind::kCorrupt,
-                  fmt::format("{}: its files are of different sizes: build the atlas again", folder.string()));
+                  fmt::format("{}: its files are of different sizes: build the atlas again",
+                              folder.string()));
     }
     return atlas;
   } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kCorrupt, fmt::format("{}: is damaged: {}", (folder / files::kManifest).string(), error.what()));
+    throw Error(
+        ErrorKind::kCorrupt,
+        fmt::format("{}: is damaged: {}", (folder / files::kManifest).string(), error.what()));
   }
 }
 
@@ -155,7 +167,8 @@ const ItemStore& Atlas::items() const noexcept { return state_->items; }
 const NodeTree& Atlas::tree() const noexcept { return state_->organised.tree; }
 const Hierarchy& Atlas::hierarchy() const noexcept { return state_->organised.hierarchy; }
 const NodeName& Atlas::name(uint32_t node) const {
-  require(node < tree().n_nodes(), "there is no node {}: they are 0 to {}", node, tree().n_nodes() - 1);
+  require(node < tree().n_nodes(), "there is no node {}: they are 0 to {}", node,
+          tree().n_nodes() - 1);
   return state_->names[node];
 }
 float Atlas::strength(uint32_t item) const { return state_->organised.strength.at(item); }
@@ -163,25 +176,36 @@ bool Atlas::is_outlier(uint32_t item) const { return state_->organised.is_outlie
 
 AtlasInfo Atlas::info() const {
   const Json& manifest = state_->manifest;
-  AtlasInfo info{n_items(), state_->vectors.vectors.cols(), tree().n_nodes(), tree().n_leaves(), tree().max_depth(),
+  AtlasInfo info{n_items(),
+                 state_->vectors.vectors.cols(),
+                 tree().n_nodes(),
+                 tree().n_leaves(),
+                 tree().max_depth(),
                  static_cast<size_t>(std::ranges::count(state_->organised.is_outlier, 1)),
-                 manifest.value("encoder", ""), manifest.value("method", ""), {}};
+                 manifest.value("encoder", ""),
+                 manifest.value("method", ""),
+                 {}};
   if (!fs::exists(state_->folder / files::kRun)) return info;
-  const Json run = Json::parse(read_file(state_->folder / files::kRun), nullptr, /*allow_exceptions=*/false);
+  const Json run =
+      Json::parse(read_file(state_->folder / files::kRun), nullptr, /*allow_exceptions=*/false);
   if (!run.is_object() || !run.contains("stages")) return info;
   for (const Json& stage : run["stages"]) {
-    info.stages.push_back({stage.value("stage", ""), stage.value("seconds", 0.0), stage.value("peak_bytes", size_t{0})});
+    info.stages.push_back({stage.value("stage", ""), stage.value("seconds", 0.0),
+                           stage.value("peak_bytes", size_t{0})});
   }
   return info;
 }
 
-std::vector<AtlasHit> Atlas::search(std::string_view query, const AtlasSearchOptions& options) const {
+std::vector<AtlasHit> Atlas::search(std::string_view query,
+                                    const AtlasSearchOptions& options) const {
   options.validate();
-  require(query.find_first_not_of(" \t\r\n") != std::string_view::npos, "the query is empty: say what to look for");
+  require(query.find_first_not_of(" \t\r\n") != std::string_view::npos,
+          "the query is empty: say what to look for");
   if (options.node) name(*options.node);
   const std::optional<BitmapFilter> filter = state_->filter(options);
   if (filter && filter->n_accepted() == 0) return {};
-  const size_t depth = options.mode == SearchMode::kHybrid ? std::max(options.k, kFusionDepth) : options.k;
+  const size_t depth =
+      options.mode == SearchMode::kHybrid ? std::max(options.k, kFusionDepth) : options.k;
   std::vector<Hit> near;
   if (options.mode != SearchMode::kLexical) {
     near = state_->vector_hits(query, depth, filter ? &*filter : nullptr);
@@ -234,7 +258,8 @@ AtlasEvaluation Atlas::evaluate(std::string_view column) const {
   const size_t n = n_items();
   // All numbers of clusters that people would cut into, then steps of 5 %.
   std::vector<size_t> cuts;
-  for (size_t k = 1; k <= std::min<size_t>(n, 4096); k = std::max(k + 1, k + k / 20)) cuts.push_back(k);
+  for (size_t k = 1; k <= std::min<size_t>(n, 4096); k = std::max(k + 1, k + k / 20))
+    cuts.push_back(k);
   std::vector<double> ami(cuts.size());
   parallel_for(0, cuts.size(), 1, [&](size_t i, size_t) {
     ami[i] = adjusted_mutual_information(hierarchy().cut_into(cuts[i]), classes);
@@ -252,8 +277,9 @@ AtlasEvaluation Atlas::evaluate(std::string_view column) const {
 
 uint32_t Atlas::find(std::string_view id) const {
   if (const auto item = items().find(id)) return *item;
-  throw Error(ErrorKind::kNotFound,
-              fmt::format("there is no item '{}'; `carya search` finds items and shows their ids", id));
+  throw Error(
+      ErrorKind::kNotFound,
+      fmt::format("there is no item '{}'; `carya search` finds items and shows their ids", id));
 }
 
 }  // namespace carya

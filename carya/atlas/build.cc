@@ -8,12 +8,11 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <thread>
-
-#include <nlohmann/json.hpp>
 
 #include "carya/atlas/atlas_files.h"
 #include "carya/atlas/item_store.h"
@@ -33,8 +32,9 @@ namespace fs = std::filesystem;
 namespace files = atlas_files;
 using Json = nlohmann::json;
 
-constexpr size_t kNeighbors = 30;           // of the graph: 20 to 30 are equal, 10 is worse (docs/quality.md)
-constexpr size_t kTextsPerBlock = 4096;     // encoded, then written: an interruption loses so many
+constexpr size_t kNeighbors =
+    30;  // of the graph: 20 to 30 are equal, 10 is worse (docs/quality.md)
+constexpr size_t kTextsPerBlock = 4096;  // encoded, then written: an interruption loses so many
 constexpr const char* kState = "state.json";
 constexpr const char* kPartialVectors = "vectors.partial";
 
@@ -51,9 +51,10 @@ class FolderLock {
       : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       if (descriptor_ >= 0) ::close(descriptor_);
-      throw Error(ErrorKind::kIo, fmt::format("{}: another carya is building there; wait for it, or choose "
-                                              "another output",
-                                              folder.string()));
+      throw Error(ErrorKind::kIo,
+                  fmt::format("{}: another carya is building there; wait for it, or choose "
+                              "another output",
+                              folder.string()));
     }
   }
   ~FolderLock() { ::close(descriptor_); }
@@ -67,20 +68,27 @@ class FolderLock {
 // One build: its folder, what is done in it, and the stages in their order.
 class Build {
  public:
-  Build(const fs::path& input, const fs::path& output, const AtlasOptions& options, Progress* progress)
-      : input_(input), output_(output), folder_(output.string() + ".part"), options_(options), progress_(progress) {}
+  Build(const fs::path& input, const fs::path& output, const AtlasOptions& options,
+        Progress* progress)
+      : input_(input),
+        output_(output),
+        folder_(output.string() + ".part"),
+        options_(options),
+        progress_(progress) {}
 
   void run() {
     check_output();
     options_.organise.validate();
     const std::optional<InputFormat> format =
         input_ == "-" ? std::nullopt : std::optional(input_format(input_));
-    const bool is_vectors = format == InputFormat::kNpy || format == InputFormat::kFvecs ||
-                            format == InputFormat::kIdx;
+    const bool is_vectors =
+        format == InputFormat::kNpy || format == InputFormat::kFvecs || format == InputFormat::kIdx;
     require(!is_vectors || options_.encoder.encoder == "auto" || options_.encoder.encoder == "none",
-            "--encoder {}: {} holds vectors, which need none", options_.encoder.encoder, input_.string());
+            "--encoder {}: {} holds vectors, which need none", options_.encoder.encoder,
+            input_.string());
     require(is_vectors || options_.encoder.encoder != "none",
-            "--encoder none is for vectors; {} holds texts: use auto, minilm, static, lsa or a model's folder",
+            "--encoder none is for vectors; {} holds texts: use auto, minilm, static, lsa or a "
+            "model's folder",
             input_.string());
     open_folder();
     const FolderLock lock(folder_);
@@ -103,9 +111,10 @@ class Build {
   void check_output() const {
     if (!fs::exists(output_)) return;
     if (!options_.overwrite) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: is there already: choose another name, remove it, or say --force",
-                              output_.string()));
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format("{}: is there already: choose another name, remove it, or say --force",
+                      output_.string()));
     }
     if (!fs::exists(output_ / files::kManifest)) {
       throw Error(ErrorKind::kInvalidArgument,
@@ -146,7 +155,8 @@ class Build {
   void start_or_resume() {
     state_ = {{"fingerprint", fingerprint()}, {"done", Json::array()}, {"stages", Json::array()}};
     if (options_.resume && input_ != "-" && fs::exists(folder_ / kState)) {
-      const Json old = Json::parse(read_file(folder_ / kState), nullptr, /*allow_exceptions=*/false);
+      const Json old =
+          Json::parse(read_file(folder_ / kState), nullptr, /*allow_exceptions=*/false);
       if (old.is_object() && old.value("fingerprint", Json()) == state_["fingerprint"] &&
           old.contains("done") && old.contains("stages")) {
         state_ = old;
@@ -179,9 +189,11 @@ class Build {
   void require_memory(size_t n_items, size_t dim) const {
     const size_t needed = estimate_build_memory(n_items, dim);
     require(options_.max_memory == 0 || needed <= options_.max_memory,
-            "{} items of {} dims need about {:.2f} GB, but --memory is {:.2f} GB: raise it, or choose a "
+            "{} items of {} dims need about {:.2f} GB, but --memory is {:.2f} GB: raise it, or "
+            "choose a "
             "representation of fewer dims (--encoder lsa or static)",
-            n_items, dim, static_cast<double>(needed) / 1e9, static_cast<double>(options_.max_memory) / 1e9);
+            n_items, dim, static_cast<double>(needed) / 1e9,
+            static_cast<double>(options_.max_memory) / 1e9);
   }
 
   void read_records() {
@@ -189,15 +201,17 @@ class Build {
     const auto records = open_records(input_, options_.read);
     const ItemStore items = ItemStore::create(folder_ / files::kItems, *records, progress_);
     if (items.size() == 0) {
-      throw Error(ErrorKind::kNotFound,
-                  fmt::format("{}: has no items", input_ == "-" ? "standard input" : input_.string()));
+      throw Error(
+          ErrorKind::kNotFound,
+          fmt::format("{}: has no items", input_ == "-" ? "standard input" : input_.string()));
     }
   }
 
   void read_vectors() {
     begin_stage(progress_, "reading", 0, "vectors");
     const Matrix<float> vectors = carya::read_vectors(input_);
-    if (vectors.rows() == 0) throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.string()));
+    if (vectors.rows() == 0)
+      throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.string()));
     require_finite(vectors, "vector");
     require_memory(vectors.rows(), vectors.cols());
     fs::remove(folder_ / files::kItems);
@@ -207,7 +221,8 @@ class Build {
 
   // Blocks of texts from the store.
   static TextSource source_of(const ItemStore& items) {
-    return {items.size(), [&items](size_t first, size_t count) { return items.texts(first, count); }};
+    return {items.size(),
+            [&items](size_t first, size_t count) { return items.texts(first, count); }};
   }
 
   void learn_representation() {
@@ -238,13 +253,16 @@ class Build {
     // Long texts first would be faster still, but then an interrupted run could not go on.
     Matrix<float> block(std::min(kTextsPerBlock, n), dim);
     for (size_t first = done; first < n; first += kTextsPerBlock) {
-      const std::vector<std::string> texts = items.texts(first, std::min(kTextsPerBlock, n - first));
+      const std::vector<std::string> texts =
+          items.texts(first, std::min(kTextsPerBlock, n - first));
       const MatrixView<float> rows = block.view().slice(0, texts.size());
       representation_->encode(texts, rows, nullptr);
-      out.write(reinterpret_cast<const char*>(rows.data()), static_cast<std::streamsize>(texts.size() * row_bytes));
+      out.write(reinterpret_cast<const char*>(rows.data()),
+                static_cast<std::streamsize>(texts.size() * row_bytes));
       out.flush();
       if (!out) {
-        throw Error(ErrorKind::kIo, fmt::format("{}: cannot write: is the disk full?", path.string()));
+        throw Error(ErrorKind::kIo,
+                    fmt::format("{}: cannot write: is the disk full?", path.string()));
       }
       advance(progress_, texts.size());
     }
@@ -259,18 +277,21 @@ class Build {
   void find_neighbors() {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     if (mapped.vectors.rows() == 1) {
-      files::save_neighbors(folder_ / files::kNeighbors, Neighbors{Matrix<uint32_t>(1, 0), Matrix<float>(1, 0)});
+      files::save_neighbors(folder_ / files::kNeighbors,
+                            Neighbors{Matrix<uint32_t>(1, 0), Matrix<float>(1, 0)});
       return;
     }
     const size_t k = std::min(kNeighbors, mapped.vectors.rows() - 1);
-    files::save_neighbors(folder_ / files::kNeighbors,
-                          knn_graph(mapped.vectors, {.k = k, .seed = options_.organise.seed}, progress_));
+    files::save_neighbors(
+        folder_ / files::kNeighbors,
+        knn_graph(mapped.vectors, {.k = k, .seed = options_.organise.seed}, progress_));
   }
 
   void organise_items() {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     const Neighbors neighbors = files::open_neighbors(folder_ / files::kNeighbors);
-    files::save_tree(folder_ / files::kTree, organise(mapped.vectors, neighbors, options_.organise, progress_));
+    files::save_tree(folder_ / files::kTree,
+                     organise(mapped.vectors, neighbors, options_.organise, progress_));
   }
 
   void name() {
@@ -278,7 +299,8 @@ class Build {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     const Organised organised = files::open_tree(folder_ / files::kTree);
     const TermTable terms = extract_terms(source_of(items), {}, progress_);
-    const std::vector<NodeName> names = name_nodes(organised.tree, terms, mapped.vectors, {}, progress_);
+    const std::vector<NodeName> names =
+        name_nodes(organised.tree, terms, mapped.vectors, {}, progress_);
     files::save_names(folder_ / files::kNames, names);
   }
 
@@ -287,7 +309,8 @@ class Build {
     std::vector<ItemId> ids(mapped.vectors.rows());
     std::iota(ids.begin(), ids.end(), ItemId{0});
     const Neighbors neighbors = files::open_neighbors(folder_ / files::kNeighbors);
-    Hnsw::build(ids, mapped.vectors, neighbors, Metric::kSquaredL2, {.seed = options_.organise.seed}, progress_)
+    Hnsw::build(ids, mapped.vectors, neighbors, Metric::kSquaredL2,
+                {.seed = options_.organise.seed}, progress_)
         .save(folder_ / files::kIndex);
   }
 
@@ -302,16 +325,17 @@ class Build {
     if (fs::exists(folder_ / "representation.json")) {
       encoder = Representation::open(folder_).description();
     }
-    const Json manifest = {{"format", "carya-atlas"},
-                           {"version", files::kVersion},
-                           {"n_items", mapped.vectors.rows()},
-                           {"dim", mapped.vectors.cols()},
-                           {"encoder", encoder},
-                           {"method", organise_method_name(options_.organise.method)},
-                           {"seed", options_.organise.seed},
-                           {"min_cluster_size", options_.organise.cluster_size_for(mapped.vectors.rows())},
-                           {"n_levels", options_.organise.n_levels},
-                           {"files", files::file_list(folder_)}};
+    const Json manifest = {
+        {"format", "carya-atlas"},
+        {"version", files::kVersion},
+        {"n_items", mapped.vectors.rows()},
+        {"dim", mapped.vectors.cols()},
+        {"encoder", encoder},
+        {"method", organise_method_name(options_.organise.method)},
+        {"seed", options_.organise.seed},
+        {"min_cluster_size", options_.organise.cluster_size_for(mapped.vectors.rows())},
+        {"n_levels", options_.organise.n_levels},
+        {"files", files::file_list(folder_)}};
     write_file(folder_ / files::kRun, run.dump(1) + "\n");
     write_file(folder_ / files::kManifest, manifest.dump(1) + "\n");
     replace_folder(folder_, output_);
@@ -327,8 +351,8 @@ class Build {
 }  // namespace
 
 size_t estimate_build_memory(size_t n_items, size_t dim) {
-  // The vectors are mapped twice (the index has its own copy); lists of 30 neighbours in three forms;
-  // 116 diffusion vectors and the coordinates; merges, terms.
+  // The vectors are mapped twice (the index has its own copy); lists of 30 neighbours in three
+  // forms; 116 diffusion vectors and the coordinates; merges, terms.
   constexpr size_t kPerItem = 30 * 8 * 3 + 116 * 4 + 48 * 4 + 400;
   return n_items * (2 * dim * sizeof(float) + kPerItem) + (size_t{200} << 20);
 }

@@ -63,7 +63,8 @@ void export_json(const Atlas& atlas, const Write& write) {
 
 void export_csv(const Atlas& atlas, const Write& write) {
   std::string header = "id,node,path,strength,outlier";
-  for (const MetadataColumn& column : atlas.items().columns()) header += "," + csv_text(column.name);
+  for (const MetadataColumn& column : atlas.items().columns())
+    header += "," + csv_text(column.name);
   write(header + "\n");
   for (uint32_t number = 0; number < atlas.n_items(); ++number) {
     const Item item = atlas.items().item(number);
@@ -132,10 +133,14 @@ ExportFormat export_format_from_name(std::string_view name) {
 
 void export_atlas(const Atlas& atlas, ExportFormat format, const Write& write) {
   switch (format) {
-    case ExportFormat::kJson: return export_json(atlas, write);
-    case ExportFormat::kCsv: return export_csv(atlas, write);
-    case ExportFormat::kNewick: return export_newick(atlas, write);
-    case ExportFormat::kLinkage: return export_linkage(atlas, write);
+    case ExportFormat::kJson:
+      return export_json(atlas, write);
+    case ExportFormat::kCsv:
+      return export_csv(atlas, write);
+    case ExportFormat::kNewick:
+      return export_newick(atlas, write);
+    case ExportFormat::kLinkage:
+      return export_linkage(atlas, write);
   }
 }
 

@@ -30,7 +30,8 @@ bool is_integer(std::string_view text) {
 bool is_number(std::string_view text) {
   if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return false;
   const size_t digits = text.starts_with('-') ? 1 : 0;
-  if (text.substr(digits).size() > 1 && text[digits] == '0' && text[digits + 1] != '.') return false;
+  if (text.substr(digits).size() > 1 && text[digits] == '0' && text[digits + 1] != '.')
+    return false;
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size();
@@ -127,8 +128,10 @@ struct ItemStore::State {
 };
 
 void ItemStore::State::add_column(std::string_view name) {
-  require(columns.size() < kMaxColumns, "the input has more than {} columns; choose with --text, or "
-          "drop some", kMaxColumns);
+  require(columns.size() < kMaxColumns,
+          "the input has more than {} columns; choose with --text, or "
+          "drop some",
+          kMaxColumns);
   require(name != "item" && name != "id" && name != "text",
           "a metadata column is called '{}', a name that the atlas uses itself: rename it", name);
   database.run("ALTER TABLE items ADD COLUMN " + quoted_name(name));
@@ -144,12 +147,13 @@ void ItemStore::State::set_types(const std::vector<ColumnEvidence>& evidence) {
     columns[i].type = evidence[i].type();
     const std::string name = quoted_name(columns[i].name);
     // The column has no declared type, so SQLite keeps each value as it came until this.
-    database.run(fmt::format("UPDATE items SET {0} = CAST({0} AS {1}) WHERE typeof({0}) <> '{2}' AND "
-                             "{0} IS NOT NULL",
-                             name, sql_type(columns[i].type),
-                             columns[i].type == ColumnType::kInteger  ? "integer"
-                             : columns[i].type == ColumnType::kNumber ? "real"
-                                                                      : "text"));
+    database.run(
+        fmt::format("UPDATE items SET {0} = CAST({0} AS {1}) WHERE typeof({0}) <> '{2}' AND "
+                    "{0} IS NOT NULL",
+                    name, sql_type(columns[i].type),
+                    columns[i].type == ColumnType::kInteger  ? "integer"
+                    : columns[i].type == ColumnType::kNumber ? "real"
+                                                             : "text"));
     Statement update(database, "UPDATE columns SET type = ?1 WHERE position = ?2");
     update.bind(0, sql_type(columns[i].type));
     update.bind(1, static_cast<int64_t>(i));
@@ -210,14 +214,16 @@ size_t ItemStore::State::insert(RecordReader& records, Progress* progress) {
     }
     insert->run();
     if (sqlite3_changes(database.get()) == 0) {
-      Statement first(database, "SELECT place FROM items LEFT JOIN places USING(item) WHERE id = ?1");
+      Statement first(database,
+                      "SELECT place FROM items LEFT JOIN places USING(item) WHERE id = ?1");
       first.bind(0, std::string_view(record.id));
       first.step();
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: the id '{}' is there already ({}); ids must differ: choose another "
-                              "column with --id, or drop the duplicates",
-                              record.where, record.id,
-                              first.text(0).empty() ? "in the atlas" : first.text(0)));
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format("{}: the id '{}' is there already ({}); ids must differ: choose another "
+                      "column with --id, or drop the duplicates",
+                      record.where, record.id,
+                      first.text(0).empty() ? "in the atlas" : first.text(0)));
     }
     place.bind(0, item);
     place.bind(1, std::string_view(record.where));
@@ -323,7 +329,8 @@ std::optional<uint32_t> ItemStore::find(std::string_view id) const {
 }
 
 std::vector<std::string> ItemStore::texts(size_t first, size_t count) const {
-  Statement read(state_->database, "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
+  Statement read(state_->database,
+                 "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
   read.bind(0, static_cast<int64_t>(first));
   read.bind(1, static_cast<int64_t>(first + count));
   std::vector<std::string> result;
@@ -338,8 +345,7 @@ std::vector<Value> ItemStore::values(std::string_view column) const {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("there is no column '{}'; there are: {}", column, known));
   }
-  Statement read(state_->database,
-                 "SELECT " + quoted_name(column) + " FROM items ORDER BY item");
+  Statement read(state_->database, "SELECT " + quoted_name(column) + " FROM items ORDER BY item");
   std::vector<Value> result;
   while (read.step()) result.push_back(read.value(0));
   return result;
@@ -348,7 +354,8 @@ std::vector<Value> ItemStore::values(std::string_view column) const {
 std::vector<uint32_t> ItemStore::where(std::string_view condition) const {
   const WhereClause clause = parse_where(condition, column_names());
   Statement read(state_->database, "SELECT item FROM items WHERE " + clause.sql + " ORDER BY item");
-  for (size_t i = 0; i < clause.values.size(); ++i) read.bind(static_cast<int>(i), clause.values[i]);
+  for (size_t i = 0; i < clause.values.size(); ++i)
+    read.bind(static_cast<int>(i), clause.values[i]);
   std::vector<uint32_t> items;
   while (read.step()) items.push_back(static_cast<uint32_t>(read.integer(0)));
   return items;
@@ -358,8 +365,9 @@ std::vector<LexicalHit> ItemStore::search(std::string_view query, size_t k,
                                           const std::function<bool(uint32_t item)>& accepts) const {
   const std::string expression = match_expression(query);
   if (expression.empty() || k == 0) return {};
-  Statement read(state_->database,
-                 "SELECT rowid, bm25(words) FROM words WHERE words MATCH ?1 ORDER BY bm25(words), rowid");
+  Statement read(
+      state_->database,
+      "SELECT rowid, bm25(words) FROM words WHERE words MATCH ?1 ORDER BY bm25(words), rowid");
   read.bind(0, std::string_view(expression));
   std::vector<LexicalHit> hits;
   while (hits.size() < k && read.step()) {

@@ -39,8 +39,8 @@ struct LexicalHit {
 class ItemStore {
  public:
   // Reads all records into a new file, in memory bounded by SQLite's cache.  A column of texts that
-  // are all integers or all numbers becomes one.  Throws kInvalidArgument on an id that occurs twice
-  // (naming both places), and what the reader throws.
+  // are all integers or all numbers becomes one.  Throws kInvalidArgument on an id that occurs
+  // twice (naming both places), and what the reader throws.
   static ItemStore create(const std::filesystem::path& path, RecordReader& records,
                           Progress* progress = nullptr);
   // The same without texts, for vectors: ids 0 .. n-1.

@@ -33,10 +33,14 @@ constexpr std::string_view kPrecisionNames[] = {"auto", "f32", "bf16", "int8"};
 
 WeightFormat weight_format(Precision precision) {
   switch (precision) {
-    case Precision::kF32: return WeightFormat::kF32;
-    case Precision::kBf16: return WeightFormat::kBf16;
-    case Precision::kInt8: return WeightFormat::kInt8;
-    case Precision::kAuto: break;
+    case Precision::kF32:
+      return WeightFormat::kF32;
+    case Precision::kBf16:
+      return WeightFormat::kBf16;
+    case Precision::kInt8:
+      return WeightFormat::kInt8;
+    case Precision::kAuto:
+      break;
   }
   return is_fast(WeightFormat::kInt8) ? WeightFormat::kInt8 : WeightFormat::kF32;
 }
@@ -72,7 +76,8 @@ namespace {
 class SentenceView final : public Representation::View {
  public:
   SentenceView(const fs::path& model, Precision precision)
-      : model_(model), encoder_(SentenceEncoder::open(model, {.precision = weight_format(precision)})) {}
+      : model_(model),
+        encoder_(SentenceEncoder::open(model, {.precision = weight_format(precision)})) {}
   size_t dim() const noexcept override { return encoder_.dim(); }
   void encode(std::span<const std::string> texts, MatrixView<float> vectors,
               Progress* progress) const override {
@@ -113,9 +118,11 @@ TextSplitter piece_splitter(const fs::path& model) {
 class LsaView final : public Representation::View {
  public:
   // model: whose tokenizer splits into pieces; none: words.
-  LsaView(Lsa lsa, std::optional<fs::path> model) : lsa_(std::move(lsa)), model_(std::move(model)) {}
+  LsaView(Lsa lsa, std::optional<fs::path> model)
+      : lsa_(std::move(lsa)), model_(std::move(model)) {}
   size_t dim() const noexcept override { return lsa_.dim(); }
-  void encode(std::span<const std::string> texts, MatrixView<float> vectors, Progress*) const override {
+  void encode(std::span<const std::string> texts, MatrixView<float> vectors,
+              Progress*) const override {
     lsa_.encode(texts, vectors);
   }
   Json save(const fs::path& folder, const std::string& name) const override {
@@ -170,7 +177,8 @@ void scale_to_unit(std::span<float> row) {
 }  // namespace
 
 std::filesystem::path default_cache() {
-  if (const char* cache = std::getenv("CARYA_CACHE"); cache != nullptr && *cache != '\0') return cache;
+  if (const char* cache = std::getenv("CARYA_CACHE"); cache != nullptr && *cache != '\0')
+    return cache;
   const char* home = std::getenv("HOME");
   return fs::path(home == nullptr ? "." : home) / ".cache" / "carya";
 }
@@ -191,10 +199,11 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
   Representation representation;
   const bool has_model = !is_lsa && fs::is_directory(model);
   if (!has_model && !is_lsa) {
-    const std::string hint = model == default_model
-                                 ? "scripts/get-data fetches it (90 MB)"
-                                 : "give the folder of a sentence-transformers model (with config.json), or "
-                                   "auto, minilm, static or lsa";
+    const std::string hint =
+        model == default_model
+            ? "scripts/get-data fetches it (90 MB)"
+            : "give the folder of a sentence-transformers model (with config.json), or "
+              "auto, minilm, static or lsa";
     if (!is_auto) {
       throw Error(ErrorKind::kNotFound, fmt::format("--encoder {}: there is no folder {}: {}",
                                                     options.encoder, model.string(), hint));
@@ -209,12 +218,14 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
          std::make_unique<StaticView>(static_encoder(model, cache, progress))});
   } else if (has_model) {
     auto view = std::make_unique<SentenceView>(model, options.precision);
-    const std::string name = fmt::format("{} ({})", model.filename().string(), view->precision_name());
+    const std::string name =
+        fmt::format("{} ({})", model.filename().string(), view->precision_name());
     representation.parts_.push_back({name, kSentenceWeight, std::move(view)});
   }
   if (is_auto || is_static || is_lsa) {
     representation.parts_.push_back(
-        {"words", kLexicalWeight, std::make_unique<LsaView>(Lsa::fit(texts, lsa, progress), std::nullopt)});
+        {"words", kLexicalWeight,
+         std::make_unique<LsaView>(Lsa::fit(texts, lsa, progress), std::nullopt)});
   }
   if ((is_auto || is_static) && has_model) {
     representation.parts_.push_back(
@@ -241,7 +252,8 @@ const std::string& Representation::notice() const noexcept { return notice_; }
 void Representation::encode(std::span<const std::string> texts, MatrixView<float> vectors,
                             Progress* progress) const {
   require(vectors.rows() == texts.size() && vectors.cols() == dim(),
-          "the output is {} x {}, but {} x {} is needed", vectors.rows(), vectors.cols(), texts.size(), dim());
+          "the output is {} x {}, but {} x {} is needed", vectors.rows(), vectors.cols(),
+          texts.size(), dim());
   size_t column = 0;
   for (const Part& part : parts_) {
     Matrix<float> own(texts.size(), part.view->dim());
@@ -280,18 +292,23 @@ Representation Representation::open(const fs::path& folder) {
         const fs::path model = part.at("model").get<std::string>();
         const std::string precision = part.at("precision");
         const auto found = std::ranges::find(kPrecisionNames, precision);
-        if (found == std::end(kPrecisionNames)) throw Error(ErrorKind::kCorrupt, "unknown precision");
+        if (found == std::end(kPrecisionNames))
+          throw Error(ErrorKind::kCorrupt, "unknown precision");
         if (!fs::is_directory(model)) {
-          throw Error(ErrorKind::kNotFound,
-                      fmt::format("the encoder's folder {} is gone: put it back (scripts/get-data fetches {}), "
-                                  "or search with --mode lexical",
-                                  model.string(), kDefaultModel));
+          throw Error(
+              ErrorKind::kNotFound,
+              fmt::format(
+                  "the encoder's folder {} is gone: put it back (scripts/get-data fetches {}), "
+                  "or search with --mode lexical",
+                  model.string(), kDefaultModel));
         }
         if (checksum_of_file(weights_file(model)) != part.at("checksum")) {
-          throw Error(ErrorKind::kCorrupt,
-                      fmt::format("{}: is not the model that the atlas was built with: its vectors would not "
-                                  "fit; put that one back, or build the atlas again",
-                                  weights_file(model).string()));
+          throw Error(
+              ErrorKind::kCorrupt,
+              fmt::format(
+                  "{}: is not the model that the atlas was built with: its vectors would not "
+                  "fit; put that one back, or build the atlas again",
+                  weights_file(model).string()));
         }
         view = std::make_unique<SentenceView>(
             model, static_cast<Precision>(found - std::begin(kPrecisionNames)));
@@ -301,14 +318,16 @@ Representation Representation::open(const fs::path& folder) {
         view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa")), std::nullopt);
       } else if (kind == "pieces") {
         const fs::path model = part.at("model").get<std::string>();
-        view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa"), piece_splitter(model)), model);
+        view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa"), piece_splitter(model)),
+                                         model);
       } else {
         throw Error(ErrorKind::kCorrupt, fmt::format("{}: unknown view '{}'", path.string(), kind));
       }
       representation.parts_.push_back({name, weight, std::move(view)});
     }
   } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kCorrupt, fmt::format("{}: is damaged: {}", path.string(), error.what()));
+    throw Error(ErrorKind::kCorrupt,
+                fmt::format("{}: is damaged: {}", path.string(), error.what()));
   }
   return representation;
 }

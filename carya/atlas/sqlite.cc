@@ -78,10 +78,14 @@ std::string_view Statement::text(int column) const {
 
 Value Statement::value(int column) const {
   switch (sqlite3_column_type(handle_.get(), column)) {
-    case SQLITE_NULL: return {};
-    case SQLITE_INTEGER: return integer(column);
-    case SQLITE_FLOAT: return number(column);
-    default: return std::string(text(column));
+    case SQLITE_NULL:
+      return {};
+    case SQLITE_INTEGER:
+      return integer(column);
+    case SQLITE_FLOAT:
+      return number(column);
+    default:
+      return std::string(text(column));
   }
 }
 

@@ -1,8 +1,8 @@
 #include "carya/atlas/where.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 #include "carya/atlas/sqlite.h"
 #include "carya/core/error.h"
@@ -33,7 +33,8 @@ class WhereParser {
 
  private:
   [[noreturn]] void fail(std::string_view expected) const {
-    const std::string found = token_.kind == Token::Kind::kEnd ? "the end" : "'" + token_.text + "'";
+    const std::string found =
+        token_.kind == Token::Kind::kEnd ? "the end" : "'" + token_.text + "'";
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("--where '{}': at character {} {} is expected, found {}; an example: "
                             "size >= 1000 and section = games",
@@ -79,8 +80,9 @@ class WhereParser {
 
   bool is_keyword(std::string_view keyword) const {
     return token_.kind == Token::Kind::kWord &&
-           std::ranges::equal(token_.text, keyword,
-                              [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
+           std::ranges::equal(token_.text, keyword, [](unsigned char a, unsigned char b) {
+             return std::tolower(a) == b;
+           });
   }
   bool accept_keyword(std::string_view keyword) {
     if (!is_keyword(keyword)) return false;
@@ -146,7 +148,8 @@ class WhereParser {
     }
     if (negated) fail("in");
     if (accept_symbol("~")) return "instr(lower(" + column + "), lower(" + value() + ")) > 0";
-    static constexpr std::string_view kComparisons[] = {"=", "==", "!=", "<>", "<", "<=", ">", ">="};
+    static constexpr std::string_view kComparisons[] = {"=", "==", "!=", "<>",
+                                                        "<", "<=", ">",  ">="};
     if (token_.kind != Token::Kind::kSymbol ||
         std::ranges::find(kComparisons, token_.text) == std::end(kComparisons)) {
       fail("a comparison (= != < <= > >= ~ in is)");
@@ -162,7 +165,8 @@ class WhereParser {
       const char* last = first + token_.text.size();
       int64_t integer = 0;
       double number = 0;
-      if (const auto r = std::from_chars(first, last, integer); r.ec == std::errc() && r.ptr == last) {
+      if (const auto r = std::from_chars(first, last, integer);
+          r.ec == std::errc() && r.ptr == last) {
         clause_.values.emplace_back(integer);
       } else if (const auto s = std::from_chars(first, last, number);
                  s.ec == std::errc() && s.ptr == last) {

@@ -13,9 +13,9 @@ namespace carya {
 //
 //   size >= 1000 and (section = games or not section in (libs, 'old libs')) and url ~ "example.org"
 //
-// Comparisons = == != <> < <= > >=, ~ (contains, ignoring ASCII case), [not] in (...), is [not] null;
-// and, or, not, parentheses.  Column names and words may be in double quotes, values in single or
-// double ones; a bare word is text, a number is a number.
+// Comparisons = == != <> < <= > >=, ~ (contains, ignoring ASCII case), [not] in (...), is [not]
+// null; and, or, not, parentheses.  Column names and words may be in double quotes, values in
+// single or double ones; a bare word is text, a number is a number.
 struct WhereClause {
   std::string sql;
   std::vector<Value> values;
