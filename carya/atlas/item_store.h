@@ -10,18 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "carya/atlas/column_type.h"
 #include "carya/core/progress.h"
 #include "carya/io/record_reader.h"
 
 namespace carya {
-
-enum class ColumnType { kInteger, kNumber, kText };
-std::string_view column_type_name(ColumnType type);  // "integer", "number", "text"
-
-struct MetadataColumn {
-  std::string name;
-  ColumnType type;
-};
 
 struct Item {
   std::string id, text;
@@ -60,7 +53,6 @@ class ItemStore {
 
   size_t size() const noexcept;
   std::span<const MetadataColumn> columns() const noexcept;
-  std::vector<std::string> column_names() const;
   Item item(uint32_t item) const;  // item < size()
   std::string id(uint32_t item) const;
   std::optional<uint32_t> find(std::string_view id) const;
