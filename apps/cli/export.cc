@@ -5,7 +5,6 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/core/error.h"
 #include "carya/core/file.h"
 
 namespace carya::cli {
@@ -19,11 +18,7 @@ void run(const ExportArguments& args) {
   const ExportFormat format = export_format_from_name(args.format);
   const Atlas atlas = Atlas::open(args.atlas);
   if (args.output == "-") {
-    export_atlas(atlas, format, [](std::string_view text) {
-      if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
-        throw Error(ErrorKind::kIo, "cannot write to standard output: closed, or the disk is full");
-      }
-    });
+    export_atlas(atlas, format, print_text);
     return;
   }
   AtomicFile file(args.output);

@@ -47,7 +47,8 @@ void run(const SearchArguments& args) {
     print_line(fmt::format("{}  {}",
                            hit.similarity ? fmt::format("{:.2f}", *hit.similarity) : "   -",
                            one_line(item.text, kTextWidth)));
-    print_line(dim(fmt::format("      {}  [{}]", one_line(path_of(atlas, hit.item), 90), item.id)));
+    print_line(dim(
+        fmt::format("      {}  [{}]", one_line(path_of(atlas, hit.item), 90), printable(item.id))));
   }
   if (args.json) return print_json({{"query", args.query}, {"hits", list}});
   if (hits.empty())

@@ -46,8 +46,8 @@ void run(const ShowArguments& args) {
                        {"outlier", atlas.is_outlier(number)},
                        {"neighbors", near}});
   }
-  print_line(bold(item.id));
-  print_line(item.text);
+  print_line(bold(printable(item.id)));
+  print_line(printable(item.text));
   for (size_t i = 0; i < columns.size(); ++i) {
     const nlohmann::json value = to_json(item.values[i]);
     if (value.is_null()) continue;

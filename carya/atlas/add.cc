@@ -7,6 +7,7 @@
 
 #include "carya/atlas/atlas.h"
 #include "carya/atlas/atlas_files.h"
+#include "carya/atlas/folder_lock.h"
 #include "carya/atlas/representation.h"
 #include "carya/core/error.h"
 #include "carya/core/file.h"
@@ -40,6 +41,22 @@ struct TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   fs::path path;
 };
+
+void copy_whole(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(from, to, error);
+  if (error) {
+    throw Error(ErrorKind::kIo, fmt::format("{}: cannot copy to {}: {}", from.string(), to.string(),
+                                            error.message()));
+  }
+}
+
+// As a link where the file system can, for files that never change.
+void share_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::create_hard_link(from, to, error);
+  if (error) copy_whole(from, to);
+}
 
 // The hierarchy with new items, each merged at height 0 with the old item that it is nearest to.
 Hierarchy with_new_items(const Hierarchy& old, std::span<const uint32_t> nearest_old) {
@@ -110,8 +127,10 @@ float usual_reach(const Neighbors& neighbors) {
 
 }  // namespace
 
-size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOptions& options,
+size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOptions& options,
                     Progress* progress) {
+  const fs::path folder = files::folder_path(atlas);
+  const FolderLock lock(folder);
   Json manifest;
   size_t n_old = 0;
   {
@@ -124,15 +143,14 @@ size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOpt
     const bool changes = name == files::kItems || name == files::kVectors ||
                          name == files::kNeighbors || name == files::kTree || name == files::kIndex;
     if (changes) continue;
-    fs::create_hard_link(folder / name, next.path / name);
+    share_file(folder / name, next.path / name);
   }
-  if (fs::exists(folder / files::kRun))
-    fs::copy_file(folder / files::kRun, next.path / files::kRun);
+  if (fs::exists(folder / files::kRun)) copy_whole(folder / files::kRun, next.path / files::kRun);
 
-  fs::copy_file(folder / files::kItems, next.path / files::kItems);
+  copy_whole(folder / files::kItems, next.path / files::kItems);
   Matrix<float> added;
   size_t n_new = 0;
-  const bool has_texts = fs::exists(folder / "representation.json");
+  const bool has_texts = fs::exists(folder / files::kRepresentation);
   {
     ItemStore items = ItemStore::open_for_adding(next.path / files::kItems);
     if (has_texts) {

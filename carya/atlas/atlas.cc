@@ -69,6 +69,21 @@ Json read_manifest(const fs::path& folder) {
   return manifest;
 }
 
+// run.json has no checksum and is of no importance: what cannot be read in it is left out.
+std::vector<AtlasInfo::Stage> stages_of_run(const fs::path& path) {
+  std::vector<AtlasInfo::Stage> stages;
+  if (!fs::exists(path)) return stages;
+  try {
+    const Json run = Json::parse(read_file(path));
+    for (const Json& stage : run.at("stages")) {
+      stages.push_back({stage.at("stage"), stage.at("seconds"), stage.at("peak_bytes")});
+    }
+  } catch (const Json::exception&) {
+    stages.clear();
+  }
+  return stages;
+}
+
 // Classes 0, 1, ... of a column's values, by their first item.
 std::vector<int32_t> classes_of(const std::vector<Value>& values) {
   std::map<Value, int32_t> numbers;
@@ -96,7 +111,7 @@ struct Atlas::State {
     if (options.where.empty() && !options.node) return std::nullopt;
     std::vector<bool> accepted(items.size(), options.where.empty());
     if (!options.where.empty()) {
-      for (uint32_t item : items.where(options.where)) accepted[item] = true;
+      for (uint32_t item : items.where(options.where)) accepted.at(item) = true;
     }
     if (options.node) {
       std::vector<bool> below(items.size(), false);
@@ -107,7 +122,7 @@ struct Atlas::State {
   }
 
   std::vector<Hit> vector_hits(std::string_view query, size_t k, const Filter* filter) const {
-    if (!fs::exists(folder / "representation.json")) {
+    if (!fs::exists(folder / files::kRepresentation)) {
       throw Error(
           ErrorKind::kInvalidArgument,
           fmt::format("{}: holds vectors without texts, so no text can be searched; `carya show` "
@@ -119,7 +134,19 @@ struct Atlas::State {
     const std::string text(query);
     std::vector<float> vector(representation->dim());
     representation->encode(std::span(&text, 1), MatrixView<float>(vector.data(), 1, vector.size()));
-    return index->search(vector, {.k = k, .filter = filter});
+    return index_hits(vector, {.k = k, .filter = filter});
+  }
+
+  std::vector<Hit> index_hits(std::span<const float> vector, const SearchOptions& options) const {
+    std::vector<Hit> hits = index->search(vector, options);
+    for (const Hit& hit : hits) {
+      if (hit.id >= items.size()) {
+        throw Error(ErrorKind::kCorrupt,
+                    fmt::format("{}: knows an item {}, but there are {}",
+                                (folder / files::kIndex).string(), hit.id, items.size()));
+      }
+    }
+    return hits;
   }
 };
 
@@ -134,7 +161,8 @@ Atlas::~Atlas() = default;
 Atlas::Atlas(Atlas&&) noexcept = default;
 Atlas& Atlas::operator=(Atlas&&) noexcept = default;
 
-Atlas Atlas::open(const fs::path& folder) {
+Atlas Atlas::open(const fs::path& path) {
+  const fs::path folder = files::folder_path(path);
   Json manifest = read_manifest(folder);
   try {
     files::check_files(folder, manifest.at("files"));
@@ -149,10 +177,12 @@ Atlas Atlas::open(const fs::path& folder) {
                                  open_index(folder / files::kIndex), nullptr});
     const State& state = *atlas.state_;
     if (state.items.size() != n || state.vectors.vectors.rows() != n || state.index->size() != n ||
+        state.index->dim() != state.vectors.vectors.cols() ||
+        state.index->metric() != Metric::kSquaredL2 ||
         state.manifest.at("n_items").get<size_t>() != n) {
-      throw Error(ErrorKind::kCorrupt,
-                  fmt::format("{}: its files are of different sizes: build the atlas again",
-                              folder.string()));
+      throw Error(
+          ErrorKind::kCorrupt,
+          fmt::format("{}: its files do not fit together: build the atlas again", folder.string()));
     }
     return atlas;
   } catch (const Json::exception& error) {
@@ -175,25 +205,19 @@ float Atlas::strength(uint32_t item) const { return state_->organised.strength.a
 bool Atlas::is_outlier(uint32_t item) const { return state_->organised.is_outlier.at(item) != 0; }
 
 AtlasInfo Atlas::info() const {
-  const Json& manifest = state_->manifest;
-  AtlasInfo info{n_items(),
-                 state_->vectors.vectors.cols(),
-                 tree().n_nodes(),
-                 tree().n_leaves(),
-                 tree().max_depth(),
-                 static_cast<size_t>(std::ranges::count(state_->organised.is_outlier, 1)),
-                 manifest.value("encoder", ""),
-                 manifest.value("method", ""),
-                 {}};
-  if (!fs::exists(state_->folder / files::kRun)) return info;
-  const Json run =
-      Json::parse(read_file(state_->folder / files::kRun), nullptr, /*allow_exceptions=*/false);
-  if (!run.is_object() || !run.contains("stages")) return info;
-  for (const Json& stage : run["stages"]) {
-    info.stages.push_back({stage.value("stage", ""), stage.value("seconds", 0.0),
-                           stage.value("peak_bytes", size_t{0})});
-  }
-  return info;
+  const auto text = [&](const char* key) {
+    const Json value = state_->manifest.value(key, Json());
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  return {n_items(),
+          state_->vectors.vectors.cols(),
+          tree().n_nodes(),
+          tree().n_leaves(),
+          tree().max_depth(),
+          static_cast<size_t>(std::ranges::count(state_->organised.is_outlier, 1)),
+          text("encoder"),
+          text("method"),
+          stages_of_run(state_->folder / files::kRun)};
 }
 
 std::vector<AtlasHit> Atlas::search(std::string_view query,
@@ -215,6 +239,13 @@ std::vector<AtlasHit> Atlas::search(std::string_view query,
     std::function<bool(uint32_t)> accepts;
     if (filter) accepts = [&](uint32_t item) { return filter->accepts(item); };
     matching = state_->items.search(query, depth, accepts);
+  }
+  for (const LexicalHit& hit : matching) {
+    if (hit.item >= n_items()) {
+      throw Error(ErrorKind::kCorrupt,
+                  fmt::format("{}: the index of words knows an item {}",
+                              (state_->folder / files::kItems).string(), hit.item));
+    }
   }
   // The vectors have length 1: |a - b|^2 = 2 - 2 cos.
   const auto cosine = [](float squared) { return 1.0 - squared / 2.0; };
@@ -245,7 +276,7 @@ std::vector<Neighbor> Atlas::neighbors(uint32_t item, size_t k) const {
   require(item < n_items(), "there is no item number {}: they are 0 to {}", item, n_items() - 1);
   AtlasSearchOptions{.k = k}.validate();
   std::vector<Neighbor> result;
-  for (const Hit& hit : state_->index->search(state_->vectors.vectors.row(item), {.k = k + 1})) {
+  for (const Hit& hit : state_->index_hits(state_->vectors.vectors.row(item), {.k = k + 1})) {
     if (hit.id != item && result.size() < k) {
       result.push_back({static_cast<uint32_t>(hit.id), std::sqrt(std::max(hit.distance, 0.0f))});
     }

@@ -90,7 +90,7 @@ class Atlas {
   std::vector<Neighbor> neighbors(uint32_t item, size_t k = 10) const;
   // Against a metadata column; items without a value are a class of their own.
   AtlasEvaluation evaluate(std::string_view column) const;
-  // The item with this id, or whose number is this if no id is.  Throws kNotFound.
+  // The item with this id.  Throws kNotFound.
   uint32_t find(std::string_view id) const;
 
  private:

@@ -34,7 +34,13 @@ MatrixView<const T> matrix_in(const Container& file, std::string_view name) {
   return {values.data(), shape.rows, shape.cols};
 }
 
+constexpr size_t kMaxDepth = 100;  // of the readable tree, which is walked by recursion
+
 }  // namespace
+
+fs::path folder_path(const fs::path& folder) {
+  return folder.has_filename() ? folder : folder.parent_path();
+}
 
 void save_vectors(const fs::path& path, MatrixView<const float> vectors) {
   CARYA_ASSERT(vectors.is_contiguous());
@@ -101,10 +107,13 @@ Organised open_tree(const fs::path& path) {
     merges.push_back({merge.left, merge.right, size(merge.left) + size(merge.right), merge.height});
   }
   try {
-    return {Hierarchy(n, std::move(merges)),
-            NodeTree({parents.begin(), parents.end()}, {node_of_item.begin(), node_of_item.end()}),
-            {strength.begin(), strength.end()},
-            {is_outlier.begin(), is_outlier.end()}};
+    Organised organised{
+        Hierarchy(n, std::move(merges)),
+        NodeTree({parents.begin(), parents.end()}, {node_of_item.begin(), node_of_item.end()}),
+        {strength.begin(), strength.end()},
+        {is_outlier.begin(), is_outlier.end()}};
+    if (organised.tree.max_depth() > kMaxDepth) file.fail("its nodes are too deep");
+    return organised;
   } catch (const Error& error) {
     file.fail(error.what());
   }
@@ -145,7 +154,7 @@ Json file_list(const fs::path& folder) {
   Json list = Json::object();
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name == kManifest || name == kRun) continue;
+    if (name == kManifest || name == kRun || name == kState) continue;
     const MappedFile file = MappedFile::open(entry.path());
     list[name] = {{"bytes", file.bytes().size()},
                   {"checksum", fmt::format("{:016x}", checksum(file.bytes()))}};

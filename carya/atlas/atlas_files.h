@@ -28,6 +28,11 @@ constexpr const char* kTree = "tree.bin";
 constexpr const char* kNames = "names.json";
 constexpr const char* kIndex = "index.bin";
 constexpr const char* kRun = "run.json";
+constexpr const char* kRepresentation = "representation.json";  // where there are texts
+constexpr const char* kState = "state.json";                    // while it is built
+
+// "a.atlas" for "a.atlas/", so that names can be made of it.
+std::filesystem::path folder_path(const std::filesystem::path& folder);
 
 void save_vectors(const std::filesystem::path& path, MatrixView<const float> vectors);
 // Vectors that lie in the mapped file.

@@ -92,7 +92,7 @@ std::string newick_label(std::string_view text) {
 
 void export_newick(const Atlas& atlas, const Write& write) {
   const NodeTree& tree = atlas.tree();
-  // Depth is at most 11, so recursion is safe.
+  // The depth is at most 100 (atlas_files), so recursion is safe.
   const std::function<void(uint32_t)> write_node = [&](uint32_t node) {
     bool is_first = true;
     const auto separate = [&] {

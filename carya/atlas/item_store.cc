@@ -48,17 +48,20 @@ std::string match_expression(std::string_view query) {
 }  // namespace
 
 struct ItemStore::State {
-  State(const fs::path& path, Database::Mode mode) : database(path, mode) {}
+  State(const fs::path& file, Database::Mode mode) : path(file), database(file, mode) {}
+  fs::path path;
   Database database;
   size_t size = 0;
   std::vector<MetadataColumn> columns;
 
   void load() {
-    Statement count(database, "SELECT count(*), coalesce(max(item), -1) FROM items");
+    Statement count(database,
+                    "SELECT count(*), coalesce(min(item), 0), coalesce(max(item), -1) FROM items");
     count.step();
     size = static_cast<size_t>(count.integer(0));
-    if (count.integer(1) + 1 != count.integer(0)) {
-      throw Error(ErrorKind::kCorrupt, "items.sqlite: items are missing; build the atlas again");
+    if (count.integer(1) != 0 || count.integer(2) + 1 != count.integer(0)) {
+      throw Error(ErrorKind::kCorrupt,
+                  fmt::format("{}: items are missing; build the atlas again", path.string()));
     }
     columns.clear();
     Statement read(database, "SELECT name, type FROM columns ORDER BY position");

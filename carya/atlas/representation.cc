@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "carya/atlas/atlas_files.h"
 #include "carya/core/container.h"
 #include "carya/core/error.h"
 #include "carya/core/file.h"
@@ -27,7 +28,6 @@ constexpr float kSentenceWeight = 1.0f;
 constexpr float kLexicalWeight = 0.7f;
 constexpr size_t kLexicalDims = 100;
 constexpr const char* kDefaultModel = "all-MiniLM-L6-v2";
-constexpr const char* kFileName = "representation.json";
 
 constexpr std::string_view kPrecisionNames[] = {"auto", "f32", "bf16", "int8"};
 
@@ -68,7 +68,8 @@ class Representation::View {
   virtual size_t dim() const noexcept = 0;
   virtual void encode(std::span<const std::string> texts, MatrixView<float> vectors,
                       Progress* progress) const = 0;
-  virtual Json save(const fs::path& folder, const std::string& name) const = 0;
+  // Writes its files and gives what open() needs to find them.
+  virtual Json save(const fs::path& folder) const = 0;
 };
 
 namespace {
@@ -84,7 +85,7 @@ class SentenceView final : public Representation::View {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     encoder_.encode(views, vectors, progress);
   }
-  Json save(const fs::path&, const std::string&) const override {
+  Json save(const fs::path&) const override {
     return {{"kind", "sentence"},
             {"model", fs::absolute(model_).lexically_normal().string()},
             {"checksum", checksum_of_file(weights_file(model_))},
@@ -125,11 +126,14 @@ class LsaView final : public Representation::View {
               Progress*) const override {
     lsa_.encode(texts, vectors);
   }
-  Json save(const fs::path& folder, const std::string& name) const override {
-    lsa_.save(folder / (name + ".lsa"));
+  Json save(const fs::path& folder) const override {
+    lsa_.save(folder / (model_ ? kPiecesFile : kWordsFile));
     if (!model_) return {{"kind", "words"}};
     return {{"kind", "pieces"}, {"model", fs::absolute(*model_).lexically_normal().string()}};
   }
+
+  static constexpr const char* kWordsFile = "words.lsa";
+  static constexpr const char* kPiecesFile = "pieces.lsa";
 
  private:
   Lsa lsa_;
@@ -145,7 +149,7 @@ class StaticView final : public Representation::View {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     encoder_.encode(views, vectors, progress);
   }
-  Json save(const fs::path& folder, const std::string&) const override {
+  Json save(const fs::path& folder) const override {
     encoder_.save(folder / kStaticFile);
     return {{"kind", "static"}};
   }
@@ -164,6 +168,15 @@ StaticEncoder static_encoder(const fs::path& model, const fs::path& cache, Progr
   fs::create_directories(file.parent_path(), error);
   if (!error) encoder.save(file);
   return encoder;
+}
+
+void require_model(const fs::path& folder) {
+  if (fs::is_directory(folder)) return;
+  throw Error(
+      ErrorKind::kNotFound,
+      fmt::format("the encoder's folder {} is gone: put it back (scripts/get-data fetches {}), "
+                  "or search with --mode lexical",
+                  folder.string(), kDefaultModel));
 }
 
 void scale_to_unit(std::span<float> row) {
@@ -195,7 +208,7 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
   const bool is_auto = options.encoder == "auto";
   const bool is_lsa = options.encoder == "lsa", is_static = options.encoder == "static";
   const bool is_default = is_auto || is_static || options.encoder == "minilm";
-  const fs::path model = is_default ? default_model : fs::path(options.encoder);
+  const fs::path model = is_default ? default_model : atlas_files::folder_path(options.encoder);
   Representation representation;
   const bool has_model = !is_lsa && fs::is_directory(model);
   if (!has_model && !is_lsa) {
@@ -271,16 +284,16 @@ void Representation::encode(std::span<const std::string> texts, MatrixView<float
 void Representation::save(const fs::path& folder) const {
   Json parts = Json::array();
   for (const Part& part : parts_) {
-    Json json = part.view->save(folder, part.name);
+    Json json = part.view->save(folder);
     json["name"] = part.name;
     json["weight"] = part.weight;
     parts.push_back(std::move(json));
   }
-  write_file(folder / kFileName, Json{{"parts", parts}}.dump(1) + "\n");
+  write_file(folder / atlas_files::kRepresentation, Json{{"parts", parts}}.dump(1) + "\n");
 }
 
 Representation Representation::open(const fs::path& folder) {
-  const fs::path path = folder / kFileName;
+  const fs::path path = folder / atlas_files::kRepresentation;
   Representation representation;
   try {
     const Json json = Json::parse(read_file(path));
@@ -294,14 +307,7 @@ Representation Representation::open(const fs::path& folder) {
         const auto found = std::ranges::find(kPrecisionNames, precision);
         if (found == std::end(kPrecisionNames))
           throw Error(ErrorKind::kCorrupt, "unknown precision");
-        if (!fs::is_directory(model)) {
-          throw Error(
-              ErrorKind::kNotFound,
-              fmt::format(
-                  "the encoder's folder {} is gone: put it back (scripts/get-data fetches {}), "
-                  "or search with --mode lexical",
-                  model.string(), kDefaultModel));
-        }
+        require_model(model);
         if (checksum_of_file(weights_file(model)) != part.at("checksum")) {
           throw Error(
               ErrorKind::kCorrupt,
@@ -315,9 +321,10 @@ Representation Representation::open(const fs::path& folder) {
       } else if (kind == "static") {
         view = std::make_unique<StaticView>(StaticEncoder::open(folder / StaticView::kStaticFile));
       } else if (kind == "words") {
-        view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa")), std::nullopt);
+        view = std::make_unique<LsaView>(Lsa::open(folder / LsaView::kWordsFile), std::nullopt);
       } else if (kind == "pieces") {
         const fs::path model = part.at("model").get<std::string>();
+        require_model(model);
         view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa"), piece_splitter(model)),
                                          model);
       } else {
