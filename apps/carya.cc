@@ -2,18 +2,21 @@
 #include <fmt/core.h>
 
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <new>
 
+#include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
 #include "carya/core/error.h"
 
 int main(int argc, char** argv) {
   constexpr int kFailed = 1, kUsage = 2, kInterrupted = 130;
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
+  // A closed pipe and a file that may not grow are errors of the write.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app(
-      "Turns texts, tables and vectors into an atlas: a tree of topics that one browses and searches.");
+      "Turns texts, tables and vectors into an atlas: a tree of topics that one browses and "
+      "searches.");
   app.name("carya");
   app.set_version_flag("--version", "carya " CARYA_VERSION);
   app.require_subcommand(1);
@@ -36,10 +39,7 @@ int main(int argc, char** argv) {
   carya::cli::add_completion(app);
   try {
     app.parse(argc, argv);
-    if (std::fflush(stdout) != 0) {
-      fmt::print(stderr, "carya: error: cannot write to standard output: closed, or the disk is full\n");
-      return kFailed;
-    }
+    carya::cli::flush_output();
     return 0;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "carya: error: {}\n", error.what());
     if (error.kind() == carya::ErrorKind::kCancelled) return kInterrupted;
     return error.kind() == carya::ErrorKind::kInvalidArgument ? kUsage : kFailed;
+  } catch (const carya::cli::ClosedPipe&) {
+    return kFailed;  // whoever closed it knows
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "carya: error: out of memory; --memory bounds what building takes\n");
     return kFailed;

@@ -20,8 +20,10 @@ struct ReadArguments {
     verb.add_option("--text", options.text_columns, "columns or fields that are the text, joined")
         ->delimiter(',')
         ->type_name("COL[,COL]");
-    verb.add_option("--id", options.id_column, "column or field that names an item")->type_name("COL");
-    verb.add_option("--delimiter", delimiter, "of a .csv, one character or 'tab'; else it is guessed")
+    verb.add_option("--id", options.id_column, "column or field that names an item")
+        ->type_name("COL");
+    verb.add_option("--delimiter", delimiter,
+                    "of a .csv, one character or 'tab'; else it is guessed")
         ->type_name("CHAR");
   }
   ReadOptions checked() const {
@@ -41,8 +43,9 @@ struct ReadArguments {
 struct EncoderArguments {
   EncoderOptions options;
   void add_to(CLI::App& verb) {
-    verb.add_option("--encoder", options.encoder,
-                    "auto, minilm, static, lsa, none (for vectors), or a sentence-transformers folder")
+    verb.add_option(
+            "--encoder", options.encoder,
+            "auto, minilm, static, lsa, none (for vectors), or a sentence-transformers folder")
         ->capture_default_str();
     verb.add_option("--precision", options.precision, "of the sentence encoder's products")
         ->transform(CLI::CheckedTransformer(

@@ -1,3 +1,5 @@
+#include "carya/atlas/atlas.h"
+
 #include <fmt/core.h>
 
 #include <memory>
@@ -6,7 +8,6 @@
 #include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/atlas/atlas.h"
 #include "carya/atlas/build.h"
 #include "carya/core/parallel.h"
 
@@ -47,7 +48,9 @@ void run(const AtlasArguments& args) {
   options.read = args.read.checked();
   options.encoder = args.encoder.options;
   options.organise = {.method = organise_method_from_name(args.method),
-                      .min_cluster_size = args.min_cluster_size == 0 ? std::nullopt : std::optional(args.min_cluster_size),
+                      .min_cluster_size = args.min_cluster_size == 0
+                                              ? std::nullopt
+                                              : std::optional(args.min_cluster_size),
                       .n_levels = args.n_levels,
                       .seed = args.encoder.options.seed};
   options.max_memory = parse_bytes(args.memory);
@@ -58,12 +61,14 @@ void run(const AtlasArguments& args) {
     build_atlas(args.input, args.output, options, &progress);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kCancelled) throw;
-    throw Error(ErrorKind::kCancelled,
-                args.input == "-"
-                    ? "stopped; standard input cannot be read again, so the next run starts anew"
-                    : fmt::format("stopped; what is complete is kept in {}.part: run the same command again "
-                                  "to go on",
-                                  args.output));
+    throw Error(
+        ErrorKind::kCancelled,
+        args.input == "-"
+            ? "stopped; standard input cannot be read again, so the next run starts anew"
+            : fmt::format(
+                  "stopped; what is complete is kept in {}.part: run the same command again "
+                  "to go on",
+                  args.output));
   }
   const AtlasInfo info = Atlas::open(args.output).info();
   if (args.json) {
@@ -73,8 +78,9 @@ void run(const AtlasArguments& args) {
                 {"leaves", info.n_leaves},
                 {"outliers", info.n_outliers}});
   } else {
-    print_line(fmt::format("{}: {} items in {} topics, {} levels; look at it with: carya tree {}", args.output,
-                           info.n_items, info.n_nodes - 1, info.max_depth, args.output));
+    print_line(fmt::format("{}: {} items in {} topics, {} levels; look at it with: carya tree {}",
+                           args.output, info.n_items, info.n_nodes - 1, info.max_depth,
+                           args.output));
   }
 }
 
@@ -83,18 +89,22 @@ void run(const AtlasArguments& args) {
 void add_atlas(CLI::App& app) {
   auto args = std::make_shared<AtlasArguments>();
   CLI::App* verb = app.add_subcommand("atlas", "Make an atlas of texts, a table or vectors");
-  verb->add_option("input", args->input,
-                   "folder of texts, .txt (a line an item), .csv, .tsv, .jsonl, .npy, .fvecs, IDX; - is "
-                   "standard input")
+  verb->add_option(
+          "input", args->input,
+          "folder of texts, .txt (a line an item), .csv, .tsv, .jsonl, .npy, .fvecs, IDX; - is "
+          "standard input")
       ->required();
   verb->add_option("-o,--output", args->output, "the atlas, a folder")->required();
   args->read.add_to(*verb);
   args->encoder.add_to(*verb);
-  verb->add_option("--organise", args->method, "diffusion, hdbscan or kmeans-tree")->capture_default_str();
-  verb->add_option("--min-cluster-size", args->min_cluster_size, "items that make a topic; 0: by the number of items")
+  verb->add_option("--organise", args->method, "diffusion, hdbscan or kmeans-tree")
+      ->capture_default_str();
+  verb->add_option("--min-cluster-size", args->min_cluster_size,
+                   "items that make a topic; 0: by the number of items")
       ->capture_default_str();
   verb->add_option("--levels", args->n_levels, "of topics; 0: 2 to 4")->capture_default_str();
-  verb->add_option("--threads", args->n_threads, "0: all; the result is the same")->capture_default_str();
+  verb->add_option("--threads", args->n_threads, "0: all; the result is the same")
+      ->capture_default_str();
   verb->add_option("--memory", args->memory, "do not begin what would need more, such as 2G");
   verb->add_flag("--resume,!--no-resume", args->resume, "go on from an interrupted run (default)");
   verb->add_flag("--force", args->force, "replace an atlas that is there");

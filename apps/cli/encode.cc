@@ -28,7 +28,8 @@ void run(const EncodeArguments& args) {
   std::vector<std::string> texts;
   for (Record record; records->next(record);) texts.push_back(std::move(record.text));
   require(!texts.empty(), "{}: has no items", args.input);
-  require(args.encoder.options.encoder != "none", "--encoder none gives no vectors; use auto, minilm, static, lsa "
+  require(args.encoder.options.encoder != "none",
+          "--encoder none gives no vectors; use auto, minilm, static, lsa "
           "or a model's folder");
   const Representation representation =
       Representation::fit(text_source(texts), args.encoder.options, &progress);
@@ -37,9 +38,12 @@ void run(const EncodeArguments& args) {
   representation.encode(texts, vectors, &progress);
   write_npy(args.output, vectors);
   if (args.json) {
-    return print_json({{"items", texts.size()}, {"dims", vectors.cols()}, {"encoder", representation.description()}});
+    return print_json({{"items", texts.size()},
+                       {"dims", vectors.cols()},
+                       {"encoder", representation.description()}});
   }
-  print_line(fmt::format("{}: {} x {}, {}", args.output, texts.size(), vectors.cols(), representation.description()));
+  print_line(fmt::format("{}: {} x {}, {}", args.output, texts.size(), vectors.cols(),
+                         representation.description()));
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
+#include "carya/atlas/export.h"
+
 #include <memory>
 #include <string>
 
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/atlas/export.h"
-#include "carya/core/error.h"
 #include "carya/core/file.h"
 
 namespace carya::cli {
@@ -18,11 +18,7 @@ void run(const ExportArguments& args) {
   const ExportFormat format = export_format_from_name(args.format);
   const Atlas atlas = Atlas::open(args.atlas);
   if (args.output == "-") {
-    export_atlas(atlas, format, [](std::string_view text) {
-      if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
-        throw Error(ErrorKind::kIo, "cannot write to standard output: closed, or the disk is full");
-      }
-    });
+    export_atlas(atlas, format, print_text);
     return;
   }
   AtomicFile file(args.output);
@@ -36,8 +32,10 @@ void add_export(CLI::App& app) {
   auto args = std::make_shared<ExportArguments>();
   CLI::App* verb = app.add_subcommand("export", "The tree and the items for other programs");
   verb->add_option("atlas", args->atlas)->required();
-  verb->add_option("--format", args->format, "json, csv, newick or linkage (scipy's matrix)")->capture_default_str();
-  verb->add_option("-o,--output", args->output, "a file; - is standard output")->capture_default_str();
+  verb->add_option("--format", args->format, "json, csv, newick or linkage (scipy's matrix)")
+      ->capture_default_str();
+  verb->add_option("-o,--output", args->output, "a file; - is standard output")
+      ->capture_default_str();
   verb->footer("Example: carya export demo.atlas --format csv -o demo.csv");
   verb->callback([args] { run(*args); });
 }

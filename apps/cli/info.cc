@@ -16,22 +16,34 @@ void run(const std::string& path, bool json) {
   if (json) {
     nlohmann::json stages = nlohmann::json::array(), columns = nlohmann::json::object();
     for (const auto& stage : info.stages) {
-      stages.push_back({{"stage", stage.name}, {"seconds", stage.seconds}, {"peak_bytes", stage.peak_bytes}});
+      stages.push_back(
+          {{"stage", stage.name}, {"seconds", stage.seconds}, {"peak_bytes", stage.peak_bytes}});
     }
-    for (const MetadataColumn& column : atlas.items().columns()) columns[column.name] = column_type_name(column.type);
-    print_json({{"items", info.n_items}, {"dims", info.dim}, {"encoder", info.encoder}, {"organise", info.method},
-                {"nodes", info.n_nodes}, {"leaves", info.n_leaves}, {"depth", info.max_depth},
-                {"outliers", info.n_outliers}, {"columns", columns}, {"stages", stages}});
+    for (const MetadataColumn& column : atlas.items().columns())
+      columns[column.name] = column_type_name(column.type);
+    print_json({{"items", info.n_items},
+                {"dims", info.dim},
+                {"encoder", info.encoder},
+                {"organise", info.method},
+                {"nodes", info.n_nodes},
+                {"leaves", info.n_leaves},
+                {"depth", info.max_depth},
+                {"outliers", info.n_outliers},
+                {"columns", columns},
+                {"stages", stages}});
     return;
   }
   print_line(fmt::format("items     {}", info.n_items));
   print_line(fmt::format("vectors   {} dims, {}", info.dim, info.encoder));
-  print_line(fmt::format("topics    {} in {} levels, {} leaves, by {}", info.n_nodes - 1, info.max_depth, info.n_leaves, info.method));
-  print_line(fmt::format("outliers  {} ({:.1f} %)", info.n_outliers,
-                         100.0 * static_cast<double>(info.n_outliers) / static_cast<double>(info.n_items)));
+  print_line(fmt::format("topics    {} in {} levels, {} leaves, by {}", info.n_nodes - 1,
+                         info.max_depth, info.n_leaves, info.method));
+  print_line(fmt::format(
+      "outliers  {} ({:.1f} %)", info.n_outliers,
+      100.0 * static_cast<double>(info.n_outliers) / static_cast<double>(info.n_items)));
   std::string columns;
   for (const MetadataColumn& column : atlas.items().columns()) {
-    columns += fmt::format("{}{} ({})", columns.empty() ? "" : ", ", column.name, column_type_name(column.type));
+    columns += fmt::format("{}{} ({})", columns.empty() ? "" : ", ", column.name,
+                           column_type_name(column.type));
   }
   print_line("columns   " + (columns.empty() ? "none" : columns));
   double seconds = 0;

@@ -1,5 +1,3 @@
-#include "reproduce/systems.h"
-
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include "apps/cli/verbs.h"
 #include "carya/atlas/representation.h"
 #include "carya/core/error.h"
+#include "reproduce/systems.h"
 
 namespace carya::cli {
 namespace {
@@ -28,12 +27,14 @@ void print_table() {
   size_t n_built = 0;
   for (const System& system : all_systems()) n_built += system.check != nullptr;
   print_line("# The systems\n");
-  print_line(fmt::format("{} of {} are built, each with its paper's claim as a check: `carya reproduce ID`.\n"
-                         "This page is what `carya reproduce --table` prints.\n",
-                         n_built, all_systems().size()));
+  print_line(fmt::format(
+      "{} of {} are built, each with its paper's claim as a check: `carya reproduce ID`.\n"
+      "This page is what `carya reproduce --table` prints.\n",
+      n_built, all_systems().size()));
   print_line("| id | title | home | state |\n|---|---|---|---|");
   for (const System& system : all_systems()) {
-    print_line(fmt::format("| {:03} | {} | `{}` | {} |", system.id, system.title, system.home, state_of(system)));
+    print_line(fmt::format("| {:03} | {} | `{}` | {} |", system.id, system.title, system.home,
+                           state_of(system)));
   }
 }
 
@@ -43,11 +44,16 @@ bool check(const System& system, const ClaimContext& context, nlohmann::json* js
   for (const ClaimRow& row : system.check(context)) {
     passed = passed && row.pass;
     if (json != nullptr) {
-      json->push_back({{"id", system.id}, {"metric", row.metric}, {"paper", row.paper}, {"measured", row.measured},
-                       {"threshold", row.threshold}, {"pass", row.pass}});
+      json->push_back({{"id", system.id},
+                       {"metric", row.metric},
+                       {"paper", row.paper},
+                       {"measured", row.measured},
+                       {"threshold", row.threshold},
+                       {"pass", row.pass}});
     } else {
-      print_line(fmt::format("{:03}  {}  {:<58} {:>10.5g}   {} (paper: {})", system.id, row.pass ? "PASS" : "FAIL",
-                             row.metric, row.measured, row.threshold, row.paper));
+      print_line(fmt::format("{:03}  {}  {:<58} {:>10.5g}   {} (paper: {})", system.id,
+                             row.pass ? "PASS" : "FAIL", row.metric, row.measured, row.threshold,
+                             row.paper));
     }
   }
   return passed;
@@ -56,18 +62,20 @@ bool check(const System& system, const ClaimContext& context, nlohmann::json* js
 void run(const ReproduceArguments& args) {
   if (args.list) {
     for (const System& system : all_systems()) {
-      print_line(fmt::format("{:03}  {:<8} {:<32} {}", system.id, state_of(system), system.home, system.title));
+      print_line(fmt::format("{:03}  {:<8} {:<32} {}", system.id, state_of(system), system.home,
+                             system.title));
     }
     return;
   }
   if (args.table) return print_table();
   std::vector<const System*> chosen;
   for (int id : args.ids) {
-    require(id >= 1 && id <= static_cast<int>(all_systems().size()), "there is no system {}: they are 1 to {}", id,
-            all_systems().size());
+    require(id >= 1 && id <= static_cast<int>(all_systems().size()),
+            "there is no system {}: they are 1 to {}", id, all_systems().size());
     const System& system = all_systems()[static_cast<size_t>(id) - 1];
-    require(system.check != nullptr, "system {} ({}) is not built yet; `carya reproduce --list` has the state of all",
-            id, system.title);
+    require(system.check != nullptr,
+            "system {} ({}) is not built yet; `carya reproduce --list` has the state of all", id,
+            system.title);
     chosen.push_back(&system);
   }
   if (args.ids.empty()) {
@@ -77,8 +85,9 @@ void run(const ReproduceArguments& args) {
   }
   const char* variable = std::getenv("CARYA_DATA");
   TerminalProgress progress;
-  const ClaimContext context{args.data.empty() ? (variable == nullptr ? "data" : variable) : args.data,
-                             default_cache(), args.quick, &progress};
+  const ClaimContext context{
+      args.data.empty() ? (variable == nullptr ? "data" : variable) : args.data, default_cache(),
+      args.quick, &progress};
   nlohmann::json rows = nlohmann::json::array();
   bool passed = true;
   for (const System* system : chosen) {
@@ -93,7 +102,8 @@ void run(const ReproduceArguments& args) {
 
 void add_reproduce(CLI::App& app) {
   auto args = std::make_shared<ReproduceArguments>();
-  CLI::App* verb = app.add_subcommand("reproduce", "Check the claims of the papers that Carya is made of");
+  CLI::App* verb =
+      app.add_subcommand("reproduce", "Check the claims of the papers that Carya is made of");
   verb->add_option("id", args->ids, "systems to check; none: all that are built");
   verb->add_flag("--list", args->list, "all systems and their state");
   verb->add_flag("--table", args->table, "the same as Markdown");

@@ -35,20 +35,24 @@ void run(const SearchArguments& args) {
   for (const AtlasHit& hit : hits) {
     const Item item = atlas.items().item(hit.item);
     if (args.json) {
-      list.push_back({{"id", item.id},
-                      {"text", item.text},
-                      {"score", hit.score},
-                      {"similarity", hit.similarity ? nlohmann::json(*hit.similarity) : nlohmann::json()},
-                      {"node", atlas.tree().node_of(hit.item)},
-                      {"outlier", atlas.is_outlier(hit.item)}});
+      list.push_back(
+          {{"id", item.id},
+           {"text", item.text},
+           {"score", hit.score},
+           {"similarity", hit.similarity ? nlohmann::json(*hit.similarity) : nlohmann::json()},
+           {"node", atlas.tree().node_of(hit.item)},
+           {"outlier", atlas.is_outlier(hit.item)}});
       continue;
     }
-    print_line(fmt::format("{}  {}", hit.similarity ? fmt::format("{:.2f}", *hit.similarity) : "   -",
+    print_line(fmt::format("{}  {}",
+                           hit.similarity ? fmt::format("{:.2f}", *hit.similarity) : "   -",
                            one_line(item.text, kTextWidth)));
-    print_line(dim(fmt::format("      {}  [{}]", one_line(path_of(atlas, hit.item), 90), item.id)));
+    print_line(dim(
+        fmt::format("      {}  [{}]", one_line(path_of(atlas, hit.item), 90), printable(item.id))));
   }
   if (args.json) return print_json({{"query", args.query}, {"hits", list}});
-  if (hits.empty()) print_line("no item is found; fewer conditions, or --mode vector, may find more");
+  if (hits.empty())
+    print_line("no item is found; fewer conditions, or --mode vector, may find more");
 }
 
 }  // namespace
@@ -59,17 +63,22 @@ void add_search(CLI::App& app) {
   verb->add_option("atlas", args->atlas)->required();
   verb->add_option("query", args->query, "any text")->required();
   verb->add_option("-k", args->options.k, "hits")->capture_default_str();
-  verb->add_option("--mode", args->options.mode, "hybrid, vector (by meaning) or lexical (by words)")
-      ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, SearchMode>>{
-          {"hybrid", SearchMode::kHybrid}, {"vector", SearchMode::kVector}, {"lexical", SearchMode::kLexical}}))
+  verb->add_option("--mode", args->options.mode,
+                   "hybrid, vector (by meaning) or lexical (by words)")
+      ->transform(CLI::CheckedTransformer(
+          std::vector<std::pair<std::string, SearchMode>>{{"hybrid", SearchMode::kHybrid},
+                                                          {"vector", SearchMode::kVector},
+                                                          {"lexical", SearchMode::kLexical}}))
       ->default_str("hybrid");
-  verb->add_option("--where", args->options.where, "condition on metadata, such as 'size >= 1000 and section = games'");
+  verb->add_option("--where", args->options.where,
+                   "condition on metadata, such as 'size >= 1000 and section = games'");
   verb->add_option("--node", args->options.node, "only below this topic");
   verb->add_flag("--json", args->json, "as JSON");
   verb->footer(
       "Examples:\n"
       "  carya search demo.atlas \"play chess\"\n"
-      "  carya search demo.atlas \"image viewer\" -k 20 --where 'size < 500 and section in (graphics, gnome)'");
+      "  carya search demo.atlas \"image viewer\" -k 20 --where 'size < 500 and section in "
+      "(graphics, gnome)'");
   verb->callback([args] { run(*args); });
 }
 

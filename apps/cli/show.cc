@@ -31,34 +31,44 @@ void run(const ShowArguments& args) {
   const std::vector<uint32_t> path = atlas.tree().path(atlas.tree().node_of(number));
   const std::vector<Neighbor> neighbors = atlas.neighbors(number, args.k);
   if (args.json) {
-    nlohmann::json metadata = nlohmann::json::object(), near = nlohmann::json::array(), above = nlohmann::json::array();
+    nlohmann::json metadata = nlohmann::json::object(), near = nlohmann::json::array(),
+                   above = nlohmann::json::array();
     for (size_t i = 0; i < columns.size(); ++i) metadata[columns[i].name] = to_json(item.values[i]);
     for (uint32_t node : path) above.push_back({{"node", node}, {"name", atlas.name(node).name}});
     for (const Neighbor& neighbor : neighbors) {
       near.push_back({{"id", atlas.items().id(neighbor.item)}, {"distance", neighbor.distance}});
     }
-    return print_json({{"id", item.id}, {"text", item.text}, {"metadata", metadata}, {"path", above},
-                       {"strength", atlas.strength(number)}, {"outlier", atlas.is_outlier(number)}, {"neighbors", near}});
+    return print_json({{"id", item.id},
+                       {"text", item.text},
+                       {"metadata", metadata},
+                       {"path", above},
+                       {"strength", atlas.strength(number)},
+                       {"outlier", atlas.is_outlier(number)},
+                       {"neighbors", near}});
   }
-  print_line(bold(item.id));
-  print_line(item.text);
+  print_line(bold(printable(item.id)));
+  print_line(printable(item.text));
   for (size_t i = 0; i < columns.size(); ++i) {
     const nlohmann::json value = to_json(item.values[i]);
     if (value.is_null()) continue;
-    print_line(dim(fmt::format("  {}: {}", columns[i].name, value.is_string() ? one_line(value.get<std::string>(), 80) : value.dump())));
+    print_line(dim(
+        fmt::format("  {}: {}", columns[i].name,
+                    value.is_string() ? one_line(value.get<std::string>(), 80) : value.dump())));
   }
   std::string indent;
   for (uint32_t node : path) {
-    print_line(fmt::format("{}{}{}", indent, indent.empty() ? "" : "└ ",
-                           fmt::format("{} {}", one_line(atlas.name(node).name, 80),
-                                       dim(fmt::format("[{}] {} items", node, atlas.tree().size(node))))));
+    print_line(
+        fmt::format("{}{}{}", indent, indent.empty() ? "" : "└ ",
+                    fmt::format("{} {}", one_line(atlas.name(node).name, 80),
+                                dim(fmt::format("[{}] {} items", node, atlas.tree().size(node))))));
     indent += "  ";
   }
   print_line(fmt::format("{}└ strength {:.2f}{}", indent, atlas.strength(number),
                          atlas.is_outlier(number) ? ", an outlier" : ""));
   print_line("neighbours:");
   for (const Neighbor& neighbor : neighbors) {
-    print_line(fmt::format("  {:.3f}  {}", neighbor.distance, one_line(atlas.items().item(neighbor.item).text, 100)));
+    print_line(fmt::format("  {:.3f}  {}", neighbor.distance,
+                           one_line(atlas.items().item(neighbor.item).text, 100)));
   }
 }
 
@@ -66,7 +76,8 @@ void run(const ShowArguments& args) {
 
 void add_show(CLI::App& app) {
   auto args = std::make_shared<ShowArguments>();
-  CLI::App* verb = app.add_subcommand("show", "An item: its text and metadata, its place, its neighbours");
+  CLI::App* verb =
+      app.add_subcommand("show", "An item: its text and metadata, its place, its neighbours");
   verb->add_option("atlas", args->atlas)->required();
   verb->add_option("item", args->item, "its id")->required();
   verb->add_option("-k", args->k, "neighbours")->capture_default_str();

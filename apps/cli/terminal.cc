@@ -3,10 +3,11 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "carya/core/error.h"
 
@@ -31,7 +32,15 @@ std::string duration(double seconds) {
 }
 
 std::string quantity(double x) {
-  return x >= 1e6 ? fmt::format("{:.1f}M", x / 1e6) : x >= 1e4 ? fmt::format("{:.0f}k", x / 1e3) : fmt::format("{:.0f}", x);
+  return x >= 1e6   ? fmt::format("{:.1f}M", x / 1e6)
+         : x >= 1e4 ? fmt::format("{:.0f}k", x / 1e3)
+                    : fmt::format("{:.0f}", x);
+}
+
+[[noreturn]] void fail_to_write() {
+  if (errno == EPIPE) throw ClosedPipe{};
+  throw Error(ErrorKind::kIo,
+              fmt::format("cannot write to standard output: {}", std::strerror(errno)));
 }
 
 }  // namespace
@@ -69,8 +78,9 @@ void TerminalProgress::draw() {
   const double rate = seconds > 0.2 ? static_cast<double>(done_) / seconds : 0;
   std::string line = fmt::format("{:<20}", stage_);
   if (total_ > 0 && done_ > 0) {
-    line += fmt::format("{:3.0f} %  {} of {} {}", 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
-                        quantity(static_cast<double>(done_)), quantity(static_cast<double>(total_)), unit_);
+    line += fmt::format(
+        "{:3.0f} %  {} of {} {}", 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
+        quantity(static_cast<double>(done_)), quantity(static_cast<double>(total_)), unit_);
   }
   if (rate > 0) line += fmt::format(", {}/s", quantity(rate));
   if (rate > 0 && total_ > done_) {
@@ -107,14 +117,30 @@ std::string bold(std::string_view text) {
   return color_wanted() ? fmt::format("\033[1m{}\033[0m", text) : std::string(text);
 }
 
+void print_text(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_to_write();
+}
+
 void print_line(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fputc('\n', stdout) == EOF) {
-    throw Error(ErrorKind::kIo, "cannot write to standard output: closed, or the disk is full");
-  }
+  print_text(text);
+  print_text("\n");
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) fail_to_write();
 }
 
 void print_json(const nlohmann::json& json) {
   print_line(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    result += (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F ? ' ' : c;
+  }
+  return result;
 }
 
 std::string one_line(std::string_view text, size_t max_width) {

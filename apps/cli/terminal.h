@@ -11,8 +11,8 @@
 namespace carya::cli {
 
 // Progress on standard error: a line that is rewritten, with rate and time left, on a terminal; a
-// plain line a stage elsewhere.  Ctrl-C (SIGINT) or SIGTERM asks the work to stop; a second one ends
-// the program at once.
+// plain line a stage elsewhere.  Ctrl-C (SIGINT) or SIGTERM asks the work to stop; a second one
+// ends the program at once.
 class TerminalProgress final : public Progress {
  public:
   TerminalProgress();
@@ -34,11 +34,19 @@ class TerminalProgress final : public Progress {
   Clock::time_point stage_start_, last_draw_;
 };
 
-bool color_wanted();                              // standard output is a terminal, and NO_COLOR unset
-std::string dim(std::string_view text);           // as color_wanted()
+bool color_wanted();                     // standard output is a terminal, and NO_COLOR unset
+std::string dim(std::string_view text);  // as color_wanted()
 std::string bold(std::string_view text);
-void print_line(std::string_view text);           // throws kIo if standard output is closed or full
+// These throw kIo if standard output cannot be written (a full disk), ClosedPipe if nobody reads it
+// any more, as in `carya export a.atlas | head -1`.
+struct ClosedPipe {};
+void print_text(std::string_view text);
+void print_line(std::string_view text);
+void flush_output();
 void print_json(const nlohmann::json& json);
+// Texts as terminals may have them: control characters, which could command it, become blanks; line
+// ends and tabs stay.
+std::string printable(std::string_view text);
 std::string one_line(std::string_view text, size_t max_width);  // control characters become blanks
 
 }  // namespace carya::cli

@@ -7,6 +7,7 @@
 
 #include "carya/atlas/atlas.h"
 #include "carya/atlas/atlas_files.h"
+#include "carya/atlas/folder_lock.h"
 #include "carya/atlas/representation.h"
 #include "carya/core/error.h"
 #include "carya/core/file.h"
@@ -28,7 +29,9 @@ struct TemporaryFolder {
     std::error_code error;
     fs::remove_all(path, error);
     fs::create_directory(path, error);
-    if (error) throw Error(ErrorKind::kIo, fmt::format("{}: cannot make the folder: {}", path.string(), error.message()));
+    if (error)
+      throw Error(ErrorKind::kIo,
+                  fmt::format("{}: cannot make the folder: {}", path.string(), error.message()));
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -38,6 +41,22 @@ struct TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   fs::path path;
 };
+
+void copy_whole(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(from, to, error);
+  if (error) {
+    throw Error(ErrorKind::kIo, fmt::format("{}: cannot copy to {}: {}", from.string(), to.string(),
+                                            error.message()));
+  }
+}
+
+// As a link where the file system can, for files that never change.
+void share_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::create_hard_link(from, to, error);
+  if (error) copy_whole(from, to);
+}
 
 // The hierarchy with new items, each merged at height 0 with the old item that it is nearest to.
 Hierarchy with_new_items(const Hierarchy& old, std::span<const uint32_t> nearest_old) {
@@ -56,7 +75,8 @@ Hierarchy with_new_items(const Hierarchy& old, std::span<const uint32_t> nearest
     uint32_t& node = node_of[nearest_old[i]];
     node = merge(node, n_old + i, 0);
   }
-  for (const Merge& m : old.merges()) node_of.push_back(merge(node_of[m.left], node_of[m.right], m.height));
+  for (const Merge& m : old.merges())
+    node_of.push_back(merge(node_of[m.left], node_of[m.right], m.height));
   return Hierarchy(n, std::move(merges));
 }
 
@@ -84,7 +104,8 @@ Place place(const Organised& organised, std::span<const Hit> nearest, float reac
     strengths.push_back(organised.strength[item]);
     weight *= 0.9;
   }
-  const uint32_t node = std::ranges::max_element(votes, {}, [](const auto& v) { return v.second; })->first;
+  const uint32_t node =
+      std::ranges::max_element(votes, {}, [](const auto& v) { return v.second; })->first;
   std::ranges::sort(strengths);
   const float distance = nearest.front().distance;
   return {node, static_cast<uint32_t>(nearest.front().id), strengths[strengths.size() / 2],
@@ -98,15 +119,18 @@ float usual_reach(const Neighbors& neighbors) {
     nearest.push_back(neighbors.distances(i, 0));
   }
   if (nearest.empty()) return 0;
-  const auto at = nearest.begin() + static_cast<ptrdiff_t>(static_cast<double>(nearest.size()) * 0.99);
+  const auto at =
+      nearest.begin() + static_cast<ptrdiff_t>(static_cast<double>(nearest.size()) * 0.99);
   std::nth_element(nearest.begin(), at, nearest.end());
   return *at;
 }
 
 }  // namespace
 
-size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOptions& options,
+size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOptions& options,
                     Progress* progress) {
+  const fs::path folder = files::folder_path(atlas);
+  const FolderLock lock(folder);
   Json manifest;
   size_t n_old = 0;
   {
@@ -116,17 +140,17 @@ size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOpt
   }
   const TemporaryFolder next(folder.string() + ".add");
   for (const auto& [name, unused] : manifest.at("files").items()) {
-    const bool changes = name == files::kItems || name == files::kVectors || name == files::kNeighbors ||
-                         name == files::kTree || name == files::kIndex;
+    const bool changes = name == files::kItems || name == files::kVectors ||
+                         name == files::kNeighbors || name == files::kTree || name == files::kIndex;
     if (changes) continue;
-    fs::create_hard_link(folder / name, next.path / name);
+    share_file(folder / name, next.path / name);
   }
-  if (fs::exists(folder / files::kRun)) fs::copy_file(folder / files::kRun, next.path / files::kRun);
+  if (fs::exists(folder / files::kRun)) copy_whole(folder / files::kRun, next.path / files::kRun);
 
-  fs::copy_file(folder / files::kItems, next.path / files::kItems);
+  copy_whole(folder / files::kItems, next.path / files::kItems);
   Matrix<float> added;
   size_t n_new = 0;
-  const bool has_texts = fs::exists(folder / "representation.json");
+  const bool has_texts = fs::exists(folder / files::kRepresentation);
   {
     ItemStore items = ItemStore::open_for_adding(next.path / files::kItems);
     if (has_texts) {
@@ -147,15 +171,16 @@ size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOpt
     }
   }
   const files::MappedVectors old = files::open_vectors(folder / files::kVectors);
-  require(added.cols() == old.vectors.cols(), "{}: has vectors of {} dims, the atlas of {}", input.string(),
-          added.cols(), old.vectors.cols());
+  require(added.cols() == old.vectors.cols(), "{}: has vectors of {} dims, the atlas of {}",
+          input.string(), added.cols(), old.vectors.cols());
   const Organised organised = files::open_tree(folder / files::kTree);
   const Neighbors neighbors = files::open_neighbors(folder / files::kNeighbors);
   Hnsw index = Hnsw::open(folder / files::kIndex);
 
   const float reach = usual_reach(neighbors);
   const size_t k = neighbors.ids.cols();
-  std::vector<uint32_t> nodes(organised.tree.nodes_of_items().begin(), organised.tree.nodes_of_items().end());
+  std::vector<uint32_t> nodes(organised.tree.nodes_of_items().begin(),
+                              organised.tree.nodes_of_items().end());
   std::vector<float> strength = organised.strength;
   std::vector<uint8_t> is_outlier = organised.is_outlier;
   std::vector<uint32_t> nearest_old;
@@ -164,7 +189,8 @@ size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOpt
   std::ranges::copy(neighbors.distances.flat(), all.distances.data());
   for (size_t i = 0; i < n_new; ++i) {
     const std::vector<Hit> hits = index.search(added.row(i), {.k = std::max(k, kVoters)});
-    const Place where = place(organised, std::span(hits).first(std::min(kVoters, hits.size())), reach);
+    const Place where =
+        place(organised, std::span(hits).first(std::min(kVoters, hits.size())), reach);
     nodes.push_back(where.node);
     nearest_old.push_back(where.nearest);
     strength.push_back(where.strength);
@@ -172,7 +198,8 @@ size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOpt
     for (size_t j = 0; j < k; ++j) {
       const bool found = j < hits.size();
       all.ids(n_old + i, j) = found ? static_cast<uint32_t>(hits[j].id) : kNoNeighbor;
-      all.distances(n_old + i, j) = found ? hits[j].distance : std::numeric_limits<float>::infinity();
+      all.distances(n_old + i, j) =
+          found ? hits[j].distance : std::numeric_limits<float>::infinity();
     }
   }
   std::vector<ItemId> ids(n_new);
@@ -183,7 +210,8 @@ size_t add_to_atlas(const fs::path& folder, const fs::path& input, const ReadOpt
   files::save_neighbors(next.path / files::kNeighbors, all);
   files::save_tree(next.path / files::kTree,
                    {with_new_items(organised.hierarchy, nearest_old),
-                    NodeTree({organised.tree.parents().begin(), organised.tree.parents().end()}, std::move(nodes)),
+                    NodeTree({organised.tree.parents().begin(), organised.tree.parents().end()},
+                             std::move(nodes)),
                     std::move(strength), std::move(is_outlier)});
   manifest["n_items"] = n_old + n_new;
   manifest["files"] = files::file_list(next.path);

@@ -26,15 +26,15 @@ enum class SearchMode {
 struct AtlasSearchOptions {
   size_t k = 10;  // 1 .. 10,000
   SearchMode mode = SearchMode::kHybrid;
-  std::string where = {};              // a condition on metadata (where.h); empty: all
-  std::optional<uint32_t> node = {};   // only items at or below this node
+  std::string where = {};             // a condition on metadata (where.h); empty: all
+  std::optional<uint32_t> node = {};  // only items at or below this node
   void validate() const;
 };
 
 struct AtlasHit {
   uint32_t item;
-  double score;                       // of the mode: fused ranks, cosine or BM25; larger = better
-  std::optional<double> similarity;   // cosine with the query, where the vector view found it
+  double score;                      // of the mode: fused ranks, cosine or BM25; larger = better
+  std::optional<double> similarity;  // cosine with the query, where the vector view found it
 };
 
 struct AtlasInfo {
@@ -53,7 +53,8 @@ struct Neighbor {
   double distance;  // Euclidean
 };
 
-// The best agreement of the tree with known classes over its horizontal cuts, and of the tree whole.
+// The best agreement of the tree with known classes over its horizontal cuts, and of the tree
+// whole.
 struct AtlasEvaluation {
   double ami, purity, dendrogram_purity, placed;
   size_t cut_nodes;  // clusters of the best cut
@@ -83,12 +84,13 @@ class Atlas {
 
   // Best first, equal scores by rising item.  Throws kInvalidArgument on options, a condition or a
   // query that cannot be, kNotFound if the encoder's model is gone (kLexical needs none).
-  std::vector<AtlasHit> search(std::string_view query, const AtlasSearchOptions& options = {}) const;
+  std::vector<AtlasHit> search(std::string_view query,
+                               const AtlasSearchOptions& options = {}) const;
   // The items nearest to one, itself left out.
   std::vector<Neighbor> neighbors(uint32_t item, size_t k = 10) const;
   // Against a metadata column; items without a value are a class of their own.
   AtlasEvaluation evaluate(std::string_view column) const;
-  // The item with this id, or whose number is this if no id is.  Throws kNotFound.
+  // The item with this id.  Throws kNotFound.
   uint32_t find(std::string_view id) const;
 
  private:
@@ -97,9 +99,9 @@ class Atlas {
   std::unique_ptr<State> state_;
 };
 
-// Adds an input's items to an atlas: each is encoded, indexed, and hangs where its nearest items hang;
-// the tree and the names stay.  Done in a copy that takes the atlas' place when it is whole.  Returns
-// the number of new items.  Throws as build_atlas and Atlas::open.
+// Adds an input's items to an atlas: each is encoded, indexed, and hangs where its nearest items
+// hang; the tree and the names stay.  Done in a copy that takes the atlas' place when it is whole.
+// Returns the number of new items.  Throws as build_atlas and Atlas::open.
 size_t add_to_atlas(const std::filesystem::path& folder, const std::filesystem::path& input,
                     const ReadOptions& options = {}, Progress* progress = nullptr);
 

@@ -28,12 +28,19 @@ template <class T>
 MatrixView<const T> matrix_in(const Container& file, std::string_view name) {
   const auto shape = file.value<Shape>("shape");
   const std::span<const T> values = file.array<T>(name);
-  if (shape.cols != 0 && shape.rows > values.size() / shape.cols) file.fail("the shape does not fit");
+  if (shape.cols != 0 && shape.rows > values.size() / shape.cols)
+    file.fail("the shape does not fit");
   if (shape.rows * shape.cols != values.size()) file.fail("the shape does not fit");
   return {values.data(), shape.rows, shape.cols};
 }
 
+constexpr size_t kMaxDepth = 100;  // of the readable tree, which is walked by recursion
+
 }  // namespace
+
+fs::path folder_path(const fs::path& folder) {
+  return folder.has_filename() ? folder : folder.parent_path();
+}
 
 void save_vectors(const fs::path& path, MatrixView<const float> vectors) {
   CARYA_ASSERT(vectors.is_contiguous());
@@ -62,14 +69,16 @@ Neighbors open_neighbors(const fs::path& path) {
   Neighbors neighbors{Matrix<uint32_t>::copy(matrix_in<uint32_t>(file, "ids")),
                       Matrix<float>::copy(matrix_in<float>(file, "distances"))};
   for (uint32_t id : neighbors.ids.flat()) {
-    if (id >= neighbors.ids.rows() && id != kNoNeighbor) file.fail(fmt::format("neighbour {} is no item", id));
+    if (id >= neighbors.ids.rows() && id != kNoNeighbor)
+      file.fail(fmt::format("neighbour {} is no item", id));
   }
   return neighbors;
 }
 
 void save_tree(const fs::path& path, const Organised& organised) {
   std::vector<StoredMerge> merges;
-  for (const Merge& merge : organised.hierarchy.merges()) merges.push_back({merge.left, merge.right, merge.height});
+  for (const Merge& merge : organised.hierarchy.merges())
+    merges.push_back({merge.left, merge.right, merge.height});
   ContainerWriter out("tree", kVersion);
   out.add<StoredMerge>("merges", merges);
   out.add<uint32_t>("parents", organised.tree.parents());
@@ -92,15 +101,19 @@ Organised open_tree(const fs::path& path) {
   }
   std::vector<Merge> merges;
   for (const StoredMerge& merge : stored) {
-    if (merge.left >= n + merges.size() || merge.right >= n + merges.size()) file.fail("a merge is out of order");
+    if (merge.left >= n + merges.size() || merge.right >= n + merges.size())
+      file.fail("a merge is out of order");
     const auto size = [&](uint32_t node) { return node < n ? 1 : merges[node - n].size; };
     merges.push_back({merge.left, merge.right, size(merge.left) + size(merge.right), merge.height});
   }
   try {
-    return {Hierarchy(n, std::move(merges)),
-            NodeTree({parents.begin(), parents.end()}, {node_of_item.begin(), node_of_item.end()}),
-            {strength.begin(), strength.end()},
-            {is_outlier.begin(), is_outlier.end()}};
+    Organised organised{
+        Hierarchy(n, std::move(merges)),
+        NodeTree({parents.begin(), parents.end()}, {node_of_item.begin(), node_of_item.end()}),
+        {strength.begin(), strength.end()},
+        {is_outlier.begin(), is_outlier.end()}};
+    if (organised.tree.max_depth() > kMaxDepth) file.fail("its nodes are too deep");
+    return organised;
   } catch (const Error& error) {
     file.fail(error.what());
   }
@@ -109,7 +122,8 @@ Organised open_tree(const fs::path& path) {
 void save_names(const fs::path& path, std::span<const NodeName> names) {
   Json json = Json::array();
   for (const NodeName& name : names) {
-    json.push_back({{"name", name.name}, {"keywords", name.keywords}, {"exemplars", name.exemplars}});
+    json.push_back(
+        {{"name", name.name}, {"keywords", name.keywords}, {"exemplars", name.exemplars}});
   }
   write_file(path, json.dump(0) + "\n");
 }
@@ -120,15 +134,18 @@ std::vector<NodeName> open_names(const fs::path& path, size_t n_nodes, size_t n_
     for (const Json& json : Json::parse(read_file(path))) {
       names.push_back({json.at("name"), json.at("keywords"), json.at("exemplars")});
       for (uint32_t item : names.back().exemplars) {
-        if (item >= n_items) throw Error(ErrorKind::kCorrupt, fmt::format("{}: exemplar {} is no item", path.string(), item));
+        if (item >= n_items)
+          throw Error(ErrorKind::kCorrupt,
+                      fmt::format("{}: exemplar {} is no item", path.string(), item));
       }
     }
   } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kCorrupt, fmt::format("{}: is damaged: {}", path.string(), error.what()));
+    throw Error(ErrorKind::kCorrupt,
+                fmt::format("{}: is damaged: {}", path.string(), error.what()));
   }
   if (names.size() != n_nodes) {
-    throw Error(ErrorKind::kCorrupt,
-                fmt::format("{}: names {} nodes, the tree has {}", path.string(), names.size(), n_nodes));
+    throw Error(ErrorKind::kCorrupt, fmt::format("{}: names {} nodes, the tree has {}",
+                                                 path.string(), names.size(), n_nodes));
   }
   return names;
 }
@@ -137,9 +154,10 @@ Json file_list(const fs::path& folder) {
   Json list = Json::object();
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name == kManifest || name == kRun) continue;
+    if (name == kManifest || name == kRun || name == kState) continue;
     const MappedFile file = MappedFile::open(entry.path());
-    list[name] = {{"bytes", file.bytes().size()}, {"checksum", fmt::format("{:016x}", checksum(file.bytes()))}};
+    list[name] = {{"bytes", file.bytes().size()},
+                  {"checksum", fmt::format("{:016x}", checksum(file.bytes()))}};
   }
   return list;
 }
@@ -148,16 +166,20 @@ void check_files(const fs::path& folder, const Json& list) {
   for (const auto& [name, expected] : list.items()) {
     // No way out of the folder, whatever the manifest says.
     if (fs::path(name).filename() != name) {
-      throw Error(ErrorKind::kCorrupt, fmt::format("{}: the manifest names the file '{}'", folder.string(), name));
+      throw Error(ErrorKind::kCorrupt,
+                  fmt::format("{}: the manifest names the file '{}'", folder.string(), name));
     }
     const MappedFile file = MappedFile::open(folder / name);
     if (file.bytes().size() != expected.at("bytes").get<size_t>()) {
-      throw Error(ErrorKind::kCorrupt,
-                  fmt::format("{}: has {} bytes instead of {}: it is truncated or was changed; build the atlas "
-                              "again",
-                              (folder / name).string(), file.bytes().size(), expected.at("bytes").get<size_t>()));
+      throw Error(
+          ErrorKind::kCorrupt,
+          fmt::format(
+              "{}: has {} bytes instead of {}: it is truncated or was changed; build the atlas "
+              "again",
+              (folder / name).string(), file.bytes().size(), expected.at("bytes").get<size_t>()));
     }
-    if (fmt::format("{:016x}", checksum(file.bytes())) != expected.at("checksum").get<std::string>()) {
+    if (fmt::format("{:016x}", checksum(file.bytes())) !=
+        expected.at("checksum").get<std::string>()) {
       throw Error(ErrorKind::kCorrupt,
                   fmt::format("{}: is damaged (its checksum differs): build the atlas again",
                               (folder / name).string()));

@@ -1,21 +1,16 @@
 #include "carya/atlas/build.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <thread>
 
-#include <nlohmann/json.hpp>
-
 #include "carya/atlas/atlas_files.h"
+#include "carya/atlas/build_folder.h"
 #include "carya/atlas/item_store.h"
 #include "carya/atlas/naming.h"
 #include "carya/core/error.h"
@@ -33,58 +28,109 @@ namespace fs = std::filesystem;
 namespace files = atlas_files;
 using Json = nlohmann::json;
 
-constexpr size_t kNeighbors = 30;           // of the graph: 20 to 30 are equal, 10 is worse (docs/quality.md)
-constexpr size_t kTextsPerBlock = 4096;     // encoded, then written: an interruption loses so many
-constexpr const char* kState = "state.json";
+constexpr size_t kNeighbors =
+    30;  // of the graph: 20 to 30 are equal, 10 is worse (docs/quality.md)
+constexpr size_t kTextsPerBlock = 4096;  // encoded, then written: an interruption loses so many
 constexpr const char* kPartialVectors = "vectors.partial";
 
-size_t peak_memory() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<size_t>(usage.ru_maxrss) * 1024;
-}
-
-// Two builds in one folder would mix their files.
-class FolderLock {
+// Lets an inner function be stopped, while the outer one counts the steps.
+class OnlyStop final : public Progress {
  public:
-  explicit FolderLock(const fs::path& folder)
-      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      if (descriptor_ >= 0) ::close(descriptor_);
-      throw Error(ErrorKind::kIo, fmt::format("{}: another carya is building there; wait for it, or choose "
-                                              "another output",
-                                              folder.string()));
-    }
-  }
-  ~FolderLock() { ::close(descriptor_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
+  explicit OnlyStop(const Progress* outer) : outer_(outer) {}
+  void begin(std::string_view, size_t, std::string_view) override {}
+  void advance(size_t) override {}
+  bool stop_requested() const override { return outer_ != nullptr && outer_->stop_requested(); }
 
  private:
-  int descriptor_;
+  const Progress* outer_;
 };
 
-// One build: its folder, what is done in it, and the stages in their order.
+bool holds_vectors(const fs::path& input) {
+  if (input == "-") return false;
+  const InputFormat format = input_format(input);
+  return format == InputFormat::kNpy || format == InputFormat::kFvecs ||
+         format == InputFormat::kIdx;
+}
+
+// What changes when an input does: bytes and time of a file, or of all files of a folder.
+Json look_of(const fs::path& input) {
+  std::error_code error;
+  size_t n_files = 0, bytes = 0;
+  int64_t modified = 0;
+  const auto see = [&](const fs::path& file) {
+    ++n_files;
+    bytes += fs::file_size(file, error);
+    const int64_t time = fs::last_write_time(file, error).time_since_epoch().count();
+    modified = n_files == 1 ? time : std::max(modified, time);
+  };
+  if (fs::is_regular_file(input, error)) {
+    see(input);
+  } else if (fs::is_directory(input, error)) {
+    constexpr auto kSkip = fs::directory_options::skip_permission_denied;
+    for (auto it = fs::recursive_directory_iterator(input, kSkip, error);
+         !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+      if (it->is_regular_file(error)) see(it->path());
+    }
+  }
+  return {n_files, bytes, modified};
+}
+
+// What must be the same for a half-finished build to be of use.
+Json fingerprint(const fs::path& input, const AtlasOptions& options) {
+  return {{"version", files::kVersion},
+          {"input", input == "-" ? "-" : fs::absolute(input).string()},
+          {"look", look_of(input)},
+          {"encoder", options.encoder.encoder},
+          {"precision", static_cast<int>(options.encoder.precision)},
+          {"seed", options.organise.seed},
+          {"method", organise_method_name(options.organise.method)},
+          {"min_cluster_size", options.organise.min_cluster_size.value_or(0)},
+          {"n_levels", options.organise.n_levels},
+          {"text", options.read.text_columns},
+          {"id", options.read.id_column},
+          {"delimiter", static_cast<int>(options.read.delimiter)}};
+}
+
+void check_output(const fs::path& output, const AtlasOptions& options) {
+  require(output.has_filename(), "the output has no name: say where the atlas shall be");
+  if (!fs::exists(output)) return;
+  require(options.overwrite, "{}: is there already: choose another name, remove it, or say --force",
+          output.string());
+  require(fs::exists(output / files::kManifest), "{}: is no atlas, so --force does not replace it",
+          output.string());
+}
+
+void check_options(const fs::path& input, bool is_vectors, const AtlasOptions& options) {
+  options.organise.validate();
+  const std::string& encoder = options.encoder.encoder;
+  require(!is_vectors || encoder == "auto" || encoder == "none",
+          "--encoder {}: {} holds vectors, which need none", encoder, input.string());
+  require(is_vectors || encoder != "none",
+          "--encoder none is for vectors; {} holds texts: use auto, minilm, static, lsa or a "
+          "model's folder",
+          input.string());
+  const bool has_columns = !options.read.text_columns.empty() || !options.read.id_column.empty() ||
+                           options.read.delimiter != 0;
+  require(!is_vectors || !has_columns,
+          "{}: --text, --id and --delimiter are for tables of texts; this holds vectors",
+          input.string());
+}
+
+// One build: the stages in their order, each from files to files.
 class Build {
  public:
-  Build(const fs::path& input, const fs::path& output, const AtlasOptions& options, Progress* progress)
-      : input_(input), output_(output), folder_(output.string() + ".part"), options_(options), progress_(progress) {}
+  Build(const fs::path& input, const fs::path& output, const AtlasOptions& options,
+        Progress* progress)
+      : input_(input),
+        output_(output),
+        options_(options),
+        progress_(progress),
+        part_(output.string() + ".part", fingerprint(input, options),
+              options.resume && input != "-"),  // standard input cannot be read twice
+        folder_(part_.path()) {}
 
-  void run() {
-    check_output();
-    options_.organise.validate();
-    const std::optional<InputFormat> format =
-        input_ == "-" ? std::nullopt : std::optional(input_format(input_));
-    const bool is_vectors = format == InputFormat::kNpy || format == InputFormat::kFvecs ||
-                            format == InputFormat::kIdx;
-    require(!is_vectors || options_.encoder.encoder == "auto" || options_.encoder.encoder == "none",
-            "--encoder {}: {} holds vectors, which need none", options_.encoder.encoder, input_.string());
-    require(is_vectors || options_.encoder.encoder != "none",
-            "--encoder none is for vectors; {} holds texts: use auto, minilm, static, lsa or a model's folder",
-            input_.string());
-    open_folder();
-    const FolderLock lock(folder_);
-    start_or_resume();
+  void run(bool is_vectors) {
+    if (part_.is_resumed()) notify(fmt::format("going on with {}", folder_.string()));
     if (is_vectors) {
       stage("read", [&] { read_vectors(); });
     } else {
@@ -100,76 +146,13 @@ class Build {
   }
 
  private:
-  void check_output() const {
-    if (!fs::exists(output_)) return;
-    if (!options_.overwrite) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: is there already: choose another name, remove it, or say --force",
-                              output_.string()));
-    }
-    if (!fs::exists(output_ / files::kManifest)) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: is no atlas, so --force does not replace it", output_.string()));
-    }
-  }
-
-  void open_folder() const {
-    std::error_code error;
-    fs::create_directory(folder_, error);
-    if (error) {
-      throw Error(ErrorKind::kIo,
-                  fmt::format("{}: cannot make the folder: {}", folder_.string(), error.message()));
-    }
-  }
-
-  // What must be the same for a half-finished build to be of use.
-  Json fingerprint() const {
-    Json json = {{"version", files::kVersion},
-                 {"input", input_ == "-" ? "-" : fs::absolute(input_).string()},
-                 {"encoder", options_.encoder.encoder},
-                 {"precision", static_cast<int>(options_.encoder.precision)},
-                 {"seed", options_.organise.seed},
-                 {"method", organise_method_name(options_.organise.method)},
-                 {"min_cluster_size", options_.organise.min_cluster_size.value_or(0)},
-                 {"n_levels", options_.organise.n_levels},
-                 {"text", options_.read.text_columns},
-                 {"id", options_.read.id_column},
-                 {"delimiter", std::string(1, options_.read.delimiter)}};
-    std::error_code error;
-    if (fs::is_regular_file(input_, error)) {
-      json["bytes"] = fs::file_size(input_, error);
-      json["modified"] = fs::last_write_time(input_, error).time_since_epoch().count();
-    }
-    return json;
-  }
-
-  void start_or_resume() {
-    state_ = {{"fingerprint", fingerprint()}, {"done", Json::array()}, {"stages", Json::array()}};
-    if (options_.resume && input_ != "-" && fs::exists(folder_ / kState)) {
-      const Json old = Json::parse(read_file(folder_ / kState), nullptr, /*allow_exceptions=*/false);
-      if (old.is_object() && old.value("fingerprint", Json()) == state_["fingerprint"] &&
-          old.contains("done") && old.contains("stages")) {
-        state_ = old;
-        if (!state_["done"].empty()) notify(fmt::format("going on with {}", folder_.string()));
-        return;
-      }
-    }
-    for (const auto& entry : fs::directory_iterator(folder_)) fs::remove_all(entry.path());
-    save_state();
-  }
-
-  void save_state() const { write_file(folder_ / kState, state_.dump(1)); }
-
   template <class Body>
   void stage(const std::string& name, const Body& body) {
-    if (std::ranges::find(state_["done"], Json(name)) != state_["done"].end()) return;
+    if (part_.is_done(name)) return;
     const auto start = std::chrono::steady_clock::now();
     body();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    state_["done"].push_back(name);
-    state_["stages"].push_back(
-        {{"stage", name}, {"seconds", seconds.count()}, {"peak_bytes", peak_memory()}});
-    save_state();
+    part_.set_done(name, seconds.count());
   }
 
   void notify(const std::string& text) const {
@@ -179,9 +162,11 @@ class Build {
   void require_memory(size_t n_items, size_t dim) const {
     const size_t needed = estimate_build_memory(n_items, dim);
     require(options_.max_memory == 0 || needed <= options_.max_memory,
-            "{} items of {} dims need about {:.2f} GB, but --memory is {:.2f} GB: raise it, or choose a "
+            "{} items of {} dims need about {:.2f} GB, but --memory is {:.2f} GB: raise it, or "
+            "choose a "
             "representation of fewer dims (--encoder lsa or static)",
-            n_items, dim, static_cast<double>(needed) / 1e9, static_cast<double>(options_.max_memory) / 1e9);
+            n_items, dim, static_cast<double>(needed) / 1e9,
+            static_cast<double>(options_.max_memory) / 1e9);
   }
 
   void read_records() {
@@ -189,15 +174,17 @@ class Build {
     const auto records = open_records(input_, options_.read);
     const ItemStore items = ItemStore::create(folder_ / files::kItems, *records, progress_);
     if (items.size() == 0) {
-      throw Error(ErrorKind::kNotFound,
-                  fmt::format("{}: has no items", input_ == "-" ? "standard input" : input_.string()));
+      throw Error(
+          ErrorKind::kNotFound,
+          fmt::format("{}: has no items", input_ == "-" ? "standard input" : input_.string()));
     }
   }
 
   void read_vectors() {
     begin_stage(progress_, "reading", 0, "vectors");
     const Matrix<float> vectors = carya::read_vectors(input_);
-    if (vectors.rows() == 0) throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.string()));
+    if (vectors.rows() == 0)
+      throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.string()));
     require_finite(vectors, "vector");
     require_memory(vectors.rows(), vectors.cols());
     fs::remove(folder_ / files::kItems);
@@ -207,7 +194,8 @@ class Build {
 
   // Blocks of texts from the store.
   static TextSource source_of(const ItemStore& items) {
-    return {items.size(), [&items](size_t first, size_t count) { return items.texts(first, count); }};
+    return {items.size(),
+            [&items](size_t first, size_t count) { return items.texts(first, count); }};
   }
 
   void learn_representation() {
@@ -216,14 +204,15 @@ class Build {
     encoder.seed = options_.organise.seed;
     representation_ = Representation::fit(source_of(items), encoder, progress_);
     notify(representation_->notice());
-    require_memory(items.size(), representation_->dim());
     representation_->save(folder_);
+    part_.remember("encoder", representation_->description());
   }
 
   void encode() {
     if (!representation_) representation_ = Representation::open(folder_);
     const ItemStore items = ItemStore::open(folder_ / files::kItems);
     const size_t n = items.size(), dim = representation_->dim(), row_bytes = dim * sizeof(float);
+    require_memory(n, dim);
     const fs::path path = folder_ / kPartialVectors;
     // Whole blocks of an interrupted run are kept.
     size_t done = 0;
@@ -234,17 +223,21 @@ class Build {
     }
     std::ofstream out(path, std::ios::binary | std::ios::app);
     begin_stage(progress_, "encoding", n, "texts");
+    OnlyStop stop(progress_);
     if (done > 0) advance(progress_, done);
     // Long texts first would be faster still, but then an interrupted run could not go on.
     Matrix<float> block(std::min(kTextsPerBlock, n), dim);
     for (size_t first = done; first < n; first += kTextsPerBlock) {
-      const std::vector<std::string> texts = items.texts(first, std::min(kTextsPerBlock, n - first));
+      const std::vector<std::string> texts =
+          items.texts(first, std::min(kTextsPerBlock, n - first));
       const MatrixView<float> rows = block.view().slice(0, texts.size());
-      representation_->encode(texts, rows, nullptr);
-      out.write(reinterpret_cast<const char*>(rows.data()), static_cast<std::streamsize>(texts.size() * row_bytes));
+      representation_->encode(texts, rows, &stop);
+      out.write(reinterpret_cast<const char*>(rows.data()),
+                static_cast<std::streamsize>(texts.size() * row_bytes));
       out.flush();
       if (!out) {
-        throw Error(ErrorKind::kIo, fmt::format("{}: cannot write: is the disk full?", path.string()));
+        throw Error(ErrorKind::kIo,
+                    fmt::format("{}: cannot write: is the disk full?", path.string()));
       }
       advance(progress_, texts.size());
     }
@@ -259,18 +252,21 @@ class Build {
   void find_neighbors() {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     if (mapped.vectors.rows() == 1) {
-      files::save_neighbors(folder_ / files::kNeighbors, Neighbors{Matrix<uint32_t>(1, 0), Matrix<float>(1, 0)});
+      files::save_neighbors(folder_ / files::kNeighbors,
+                            Neighbors{Matrix<uint32_t>(1, 0), Matrix<float>(1, 0)});
       return;
     }
     const size_t k = std::min(kNeighbors, mapped.vectors.rows() - 1);
-    files::save_neighbors(folder_ / files::kNeighbors,
-                          knn_graph(mapped.vectors, {.k = k, .seed = options_.organise.seed}, progress_));
+    files::save_neighbors(
+        folder_ / files::kNeighbors,
+        knn_graph(mapped.vectors, {.k = k, .seed = options_.organise.seed}, progress_));
   }
 
   void organise_items() {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     const Neighbors neighbors = files::open_neighbors(folder_ / files::kNeighbors);
-    files::save_tree(folder_ / files::kTree, organise(mapped.vectors, neighbors, options_.organise, progress_));
+    files::save_tree(folder_ / files::kTree,
+                     organise(mapped.vectors, neighbors, options_.organise, progress_));
   }
 
   void name() {
@@ -278,7 +274,8 @@ class Build {
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
     const Organised organised = files::open_tree(folder_ / files::kTree);
     const TermTable terms = extract_terms(source_of(items), {}, progress_);
-    const std::vector<NodeName> names = name_nodes(organised.tree, terms, mapped.vectors, {}, progress_);
+    const std::vector<NodeName> names =
+        name_nodes(organised.tree, terms, mapped.vectors, {}, progress_);
     files::save_names(folder_ / files::kNames, names);
   }
 
@@ -287,55 +284,58 @@ class Build {
     std::vector<ItemId> ids(mapped.vectors.rows());
     std::iota(ids.begin(), ids.end(), ItemId{0});
     const Neighbors neighbors = files::open_neighbors(folder_ / files::kNeighbors);
-    Hnsw::build(ids, mapped.vectors, neighbors, Metric::kSquaredL2, {.seed = options_.organise.seed}, progress_)
+    Hnsw::build(ids, mapped.vectors, neighbors, Metric::kSquaredL2,
+                {.seed = options_.organise.seed}, progress_)
         .save(folder_ / files::kIndex);
   }
 
   void finish() {
-    const Json run = {{"stages", state_["stages"]},
+    const Json run = {{"stages", part_.stages()},
                       {"peak_bytes", peak_memory()},
                       {"threads", n_threads()},
                       {"cpus", std::thread::hardware_concurrency()}};
-    fs::remove(folder_ / kState);
     const files::MappedVectors mapped = files::open_vectors(folder_ / files::kVectors);
-    std::string encoder = "none";
-    if (fs::exists(folder_ / "representation.json")) {
-      encoder = Representation::open(folder_).description();
-    }
-    const Json manifest = {{"format", "carya-atlas"},
-                           {"version", files::kVersion},
-                           {"n_items", mapped.vectors.rows()},
-                           {"dim", mapped.vectors.cols()},
-                           {"encoder", encoder},
-                           {"method", organise_method_name(options_.organise.method)},
-                           {"seed", options_.organise.seed},
-                           {"min_cluster_size", options_.organise.cluster_size_for(mapped.vectors.rows())},
-                           {"n_levels", options_.organise.n_levels},
-                           {"files", files::file_list(folder_)}};
+    const std::string encoder = part_.recall("encoder");
+    const Json manifest = {
+        {"format", "carya-atlas"},
+        {"version", files::kVersion},
+        {"n_items", mapped.vectors.rows()},
+        {"dim", mapped.vectors.cols()},
+        {"encoder", encoder},
+        {"method", organise_method_name(options_.organise.method)},
+        {"seed", options_.organise.seed},
+        {"min_cluster_size", options_.organise.cluster_size_for(mapped.vectors.rows())},
+        {"n_levels", options_.organise.n_levels},
+        {"files", files::file_list(folder_)}};
     write_file(folder_ / files::kRun, run.dump(1) + "\n");
     write_file(folder_ / files::kManifest, manifest.dump(1) + "\n");
-    replace_folder(folder_, output_);
+    part_.put_in_place(output_);
   }
 
-  fs::path input_, output_, folder_;
+  fs::path input_, output_;
   const AtlasOptions& options_;
   Progress* progress_;
-  Json state_;
+  BuildFolder part_;
+  const fs::path& folder_;
   std::optional<Representation> representation_;
 };
 
 }  // namespace
 
 size_t estimate_build_memory(size_t n_items, size_t dim) {
-  // The vectors are mapped twice (the index has its own copy); lists of 30 neighbours in three forms;
-  // 116 diffusion vectors and the coordinates; merges, terms.
+  // The vectors are mapped twice (the index has its own copy); lists of 30 neighbours in three
+  // forms; 116 diffusion vectors and the coordinates; merges, terms.
   constexpr size_t kPerItem = 30 * 8 * 3 + 116 * 4 + 48 * 4 + 400;
   return n_items * (2 * dim * sizeof(float) + kPerItem) + (size_t{200} << 20);
 }
 
 void build_atlas(const fs::path& input, const fs::path& output, const AtlasOptions& options,
                  Progress* progress) {
-  Build(input, output, options, progress).run();
+  const fs::path place = files::folder_path(output);
+  const bool is_vectors = holds_vectors(input);
+  check_output(place, options);
+  check_options(input, is_vectors, options);
+  Build(input, place, options, progress).run(is_vectors);
 }
 
 }  // namespace carya

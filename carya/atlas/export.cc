@@ -63,7 +63,8 @@ void export_json(const Atlas& atlas, const Write& write) {
 
 void export_csv(const Atlas& atlas, const Write& write) {
   std::string header = "id,node,path,strength,outlier";
-  for (const MetadataColumn& column : atlas.items().columns()) header += "," + csv_text(column.name);
+  for (const MetadataColumn& column : atlas.items().columns())
+    header += "," + csv_text(column.name);
   write(header + "\n");
   for (uint32_t number = 0; number < atlas.n_items(); ++number) {
     const Item item = atlas.items().item(number);
@@ -91,7 +92,7 @@ std::string newick_label(std::string_view text) {
 
 void export_newick(const Atlas& atlas, const Write& write) {
   const NodeTree& tree = atlas.tree();
-  // Depth is at most 11, so recursion is safe.
+  // The depth is at most 100 (atlas_files), so recursion is safe.
   const std::function<void(uint32_t)> write_node = [&](uint32_t node) {
     bool is_first = true;
     const auto separate = [&] {
@@ -132,10 +133,14 @@ ExportFormat export_format_from_name(std::string_view name) {
 
 void export_atlas(const Atlas& atlas, ExportFormat format, const Write& write) {
   switch (format) {
-    case ExportFormat::kJson: return export_json(atlas, write);
-    case ExportFormat::kCsv: return export_csv(atlas, write);
-    case ExportFormat::kNewick: return export_newick(atlas, write);
-    case ExportFormat::kLinkage: return export_linkage(atlas, write);
+    case ExportFormat::kJson:
+      return export_json(atlas, write);
+    case ExportFormat::kCsv:
+      return export_csv(atlas, write);
+    case ExportFormat::kNewick:
+      return export_newick(atlas, write);
+    case ExportFormat::kLinkage:
+      return export_linkage(atlas, write);
   }
 }
 

@@ -1,7 +1,7 @@
 #include "carya/atlas/item_store.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cctype>
 #include <utility>
 
 #include "carya/atlas/sqlite.h"
@@ -13,49 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using sqlite::Database;
-using sqlite::quoted_name;
 using sqlite::Statement;
 
 constexpr size_t kMaxColumns = 1000;     // SQLite stops at 2000, and a wider table is no metadata
 constexpr size_t kItemsPerReport = 512;  // progress is told every so many
 constexpr size_t kMaxQueryWords = 64;    // more words make a query slow, not better
-
-// "007" stays text: a number would lose its zeros.
-bool is_integer(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  if (text.empty() || text.size() > 18 || (text[0] == '0' && text.size() > 1)) return false;
-  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-bool is_number(std::string_view text) {
-  if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return false;
-  const size_t digits = text.starts_with('-') ? 1 : 0;
-  if (text.substr(digits).size() > 1 && text[digits] == '0' && text[digits + 1] != '.') return false;
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-// What the values of a column allow it to be.
-struct ColumnEvidence {
-  bool any = false, all_integers = true, all_numbers = true;
-  void see(const Value& value) {
-    if (std::holds_alternative<std::monostate>(value)) return;
-    any = true;
-    if (std::holds_alternative<int64_t>(value)) return;
-    if (std::holds_alternative<double>(value)) {
-      all_integers = false;
-    } else {
-      const std::string& text = std::get<std::string>(value);
-      all_integers = all_integers && is_integer(text);
-      all_numbers = all_numbers && (all_integers || is_integer(text) || is_number(text));
-    }
-  }
-  ColumnType type() const {
-    if (!any || !all_numbers) return ColumnType::kText;
-    return all_integers ? ColumnType::kInteger : ColumnType::kNumber;
-  }
-};
 
 std::string_view sql_type(ColumnType type) {
   return type == ColumnType::kInteger ? "INTEGER" : type == ColumnType::kNumber ? "REAL" : "TEXT";
@@ -85,22 +47,21 @@ std::string match_expression(std::string_view query) {
 
 }  // namespace
 
-std::string_view column_type_name(ColumnType type) {
-  return type == ColumnType::kInteger ? "integer" : type == ColumnType::kNumber ? "number" : "text";
-}
-
 struct ItemStore::State {
-  State(const fs::path& path, Database::Mode mode) : database(path, mode) {}
+  State(const fs::path& file, Database::Mode mode) : path(file), database(file, mode) {}
+  fs::path path;
   Database database;
   size_t size = 0;
   std::vector<MetadataColumn> columns;
 
   void load() {
-    Statement count(database, "SELECT count(*), coalesce(max(item), -1) FROM items");
+    Statement count(database,
+                    "SELECT count(*), coalesce(min(item), 0), coalesce(max(item), -1) FROM items");
     count.step();
     size = static_cast<size_t>(count.integer(0));
-    if (count.integer(1) + 1 != count.integer(0)) {
-      throw Error(ErrorKind::kCorrupt, "items.sqlite: items are missing; build the atlas again");
+    if (count.integer(1) != 0 || count.integer(2) + 1 != count.integer(0)) {
+      throw Error(ErrorKind::kCorrupt,
+                  fmt::format("{}: items are missing; build the atlas again", path.string()));
     }
     columns.clear();
     Statement read(database, "SELECT name, type FROM columns ORDER BY position");
@@ -123,33 +84,61 @@ struct ItemStore::State {
 
   size_t insert(RecordReader& records, Progress* progress);
   void add_column(std::string_view name);
+  size_t column_position(std::string_view name) const;  // columns.size() if it is not there
+  Statement insert_statement() const;
+  [[noreturn]] void fail_duplicate(const Record& record) const;
   void set_types(const std::vector<ColumnEvidence>& evidence);
 };
 
 void ItemStore::State::add_column(std::string_view name) {
-  require(columns.size() < kMaxColumns, "the input has more than {} columns; choose with --text, or "
-          "drop some", kMaxColumns);
-  require(name != "item" && name != "id" && name != "text",
-          "a metadata column is called '{}', a name that the atlas uses itself: rename it", name);
-  database.run("ALTER TABLE items ADD COLUMN " + quoted_name(name));
-  columns.push_back({std::string(name), ColumnType::kText});
+  require(columns.size() < kMaxColumns,
+          "the input has more than {} columns; choose with --text, or drop some", kMaxColumns);
+  database.run("ALTER TABLE items ADD COLUMN " + sql_column(columns.size()));
   Statement insert(database, "INSERT INTO columns VALUES(?1, ?2, 'TEXT')");
-  insert.bind(0, static_cast<int64_t>(columns.size() - 1));
+  insert.bind(0, static_cast<int64_t>(columns.size()));
   insert.bind(1, name);
   insert.run();
+  columns.push_back({std::string(name), ColumnType::kText});
+}
+
+size_t ItemStore::State::column_position(std::string_view name) const {
+  return static_cast<size_t>(std::ranges::find(columns, name, &MetadataColumn::name) -
+                             columns.begin());
+}
+
+Statement ItemStore::State::insert_statement() const {
+  std::string fields = "item, id, text", slots = "?1, ?2, ?3";
+  for (size_t i = 0; i < columns.size(); ++i) {
+    fields += ", " + sql_column(i);
+    slots += fmt::format(", ?{}", i + 4);
+  }
+  return Statement(database,
+                   fmt::format("INSERT OR IGNORE INTO items({}) VALUES({})", fields, slots));
+}
+
+void ItemStore::State::fail_duplicate(const Record& record) const {
+  Statement first(database, "SELECT place FROM items LEFT JOIN places USING(item) WHERE id = ?1");
+  first.bind(0, std::string_view(record.id));
+  first.step();
+  throw Error(
+      ErrorKind::kInvalidArgument,
+      fmt::format("{}: the id '{}' is there already ({}); ids must differ: choose another "
+                  "column with --id, or drop the duplicates",
+                  record.where, record.id, first.text(0).empty() ? "in the atlas" : first.text(0)));
 }
 
 void ItemStore::State::set_types(const std::vector<ColumnEvidence>& evidence) {
   for (size_t i = 0; i < columns.size(); ++i) {
     columns[i].type = evidence[i].type();
-    const std::string name = quoted_name(columns[i].name);
+    const std::string name = sql_column(i);
     // The column has no declared type, so SQLite keeps each value as it came until this.
-    database.run(fmt::format("UPDATE items SET {0} = CAST({0} AS {1}) WHERE typeof({0}) <> '{2}' AND "
-                             "{0} IS NOT NULL",
-                             name, sql_type(columns[i].type),
-                             columns[i].type == ColumnType::kInteger  ? "integer"
-                             : columns[i].type == ColumnType::kNumber ? "real"
-                                                                      : "text"));
+    database.run(
+        fmt::format("UPDATE items SET {0} = CAST({0} AS {1}) WHERE typeof({0}) <> '{2}' AND "
+                    "{0} IS NOT NULL",
+                    name, sql_type(columns[i].type),
+                    columns[i].type == ColumnType::kInteger  ? "integer"
+                    : columns[i].type == ColumnType::kNumber ? "real"
+                                                             : "text"));
     Statement update(database, "UPDATE columns SET type = ?1 WHERE position = ?2");
     update.bind(0, sql_type(columns[i].type));
     update.bind(1, static_cast<int64_t>(i));
@@ -165,13 +154,10 @@ size_t ItemStore::State::insert(RecordReader& records, Progress* progress) {
   database.run("CREATE UNIQUE INDEX IF NOT EXISTS items_by_id ON items(id)");
   Statement words(database, "INSERT INTO words(rowid, text) VALUES(?1, ?2)");
   Statement place(database, "INSERT INTO places VALUES(?1, ?2)");
-  std::unique_ptr<Statement> insert;
+  std::optional<Statement> insert;
   std::vector<ColumnEvidence> evidence(columns.size());
   if (old_size > 0) {  // the types that there are bind the new values too
-    for (size_t i = 0; i < columns.size(); ++i) {
-      evidence[i] = {true, columns[i].type == ColumnType::kInteger,
-                     columns[i].type != ColumnType::kText};
-    }
+    for (size_t i = 0; i < columns.size(); ++i) evidence[i] = ColumnEvidence(columns[i].type);
   }
   std::vector<size_t> column_of;  // the reader's column -> ours
   Record record;
@@ -179,23 +165,15 @@ size_t ItemStore::State::insert(RecordReader& records, Progress* progress) {
   while (records.next(record)) {
     const auto& names = records.columns();
     while (column_of.size() < names.size()) {
-      const auto known = std::ranges::find(columns, names[column_of.size()], &MetadataColumn::name);
-      column_of.push_back(static_cast<size_t>(known - columns.begin()));
-      if (known == columns.end()) {
-        add_column(names[column_of.size() - 1]);
+      const std::string& name = names[column_of.size()];
+      column_of.push_back(column_position(name));
+      if (column_of.back() == columns.size()) {
+        add_column(name);
         evidence.emplace_back();
       }
       insert.reset();
     }
-    if (!insert) {
-      std::string fields = "item, id, text", slots = "?1, ?2, ?3";
-      for (size_t i = 0; i < columns.size(); ++i) {
-        fields += ", " + quoted_name(columns[i].name);
-        slots += fmt::format(", ?{}", i + 4);
-      }
-      insert = std::make_unique<Statement>(
-          database, fmt::format("INSERT OR IGNORE INTO items({}) VALUES({})", fields, slots));
-    }
+    if (!insert) insert = insert_statement();
     std::vector<Value> values(columns.size());
     for (size_t i = 0; i < record.values.size(); ++i) {
       values[column_of[i]] = std::move(record.values[i]);
@@ -209,16 +187,7 @@ size_t ItemStore::State::insert(RecordReader& records, Progress* progress) {
       insert->bind(static_cast<int>(i) + 3, values[i]);
     }
     insert->run();
-    if (sqlite3_changes(database.get()) == 0) {
-      Statement first(database, "SELECT place FROM items LEFT JOIN places USING(item) WHERE id = ?1");
-      first.bind(0, std::string_view(record.id));
-      first.step();
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: the id '{}' is there already ({}); ids must differ: choose another "
-                              "column with --id, or drop the duplicates",
-                              record.where, record.id,
-                              first.text(0).empty() ? "in the atlas" : first.text(0)));
-    }
+    if (sqlite3_changes(database.get()) == 0) fail_duplicate(record);
     place.bind(0, item);
     place.bind(1, std::string_view(record.where));
     place.run();
@@ -290,12 +259,6 @@ size_t ItemStore::append(RecordReader& records, Progress* progress) {
 size_t ItemStore::size() const noexcept { return state_->size; }
 std::span<const MetadataColumn> ItemStore::columns() const noexcept { return state_->columns; }
 
-std::vector<std::string> ItemStore::column_names() const {
-  std::vector<std::string> names;
-  for (const MetadataColumn& column : state_->columns) names.push_back(column.name);
-  return names;
-}
-
 Item ItemStore::item(uint32_t item) const {
   Statement read(state_->database, "SELECT * FROM items WHERE item = ?1");
   read.bind(0, int64_t{item});
@@ -323,7 +286,8 @@ std::optional<uint32_t> ItemStore::find(std::string_view id) const {
 }
 
 std::vector<std::string> ItemStore::texts(size_t first, size_t count) const {
-  Statement read(state_->database, "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
+  Statement read(state_->database,
+                 "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
   read.bind(0, static_cast<int64_t>(first));
   read.bind(1, static_cast<int64_t>(first + count));
   std::vector<std::string> result;
@@ -332,23 +296,24 @@ std::vector<std::string> ItemStore::texts(size_t first, size_t count) const {
 }
 
 std::vector<Value> ItemStore::values(std::string_view column) const {
-  if (std::ranges::find(state_->columns, column, &MetadataColumn::name) == state_->columns.end()) {
+  const size_t position = state_->column_position(column);
+  if (position == state_->columns.size()) {
     std::string known;
     for (const MetadataColumn& c : state_->columns) known += (known.empty() ? "" : ", ") + c.name;
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("there is no column '{}'; there are: {}", column, known));
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("there is no column '{}'; there are: {}",
+                                                         column, known.empty() ? "none" : known));
   }
-  Statement read(state_->database,
-                 "SELECT " + quoted_name(column) + " FROM items ORDER BY item");
+  Statement read(state_->database, "SELECT " + sql_column(position) + " FROM items ORDER BY item");
   std::vector<Value> result;
   while (read.step()) result.push_back(read.value(0));
   return result;
 }
 
 std::vector<uint32_t> ItemStore::where(std::string_view condition) const {
-  const WhereClause clause = parse_where(condition, column_names());
+  const WhereClause clause = parse_where(condition, state_->columns);
   Statement read(state_->database, "SELECT item FROM items WHERE " + clause.sql + " ORDER BY item");
-  for (size_t i = 0; i < clause.values.size(); ++i) read.bind(static_cast<int>(i), clause.values[i]);
+  for (size_t i = 0; i < clause.values.size(); ++i)
+    read.bind(static_cast<int>(i), clause.values[i]);
   std::vector<uint32_t> items;
   while (read.step()) items.push_back(static_cast<uint32_t>(read.integer(0)));
   return items;
@@ -358,8 +323,9 @@ std::vector<LexicalHit> ItemStore::search(std::string_view query, size_t k,
                                           const std::function<bool(uint32_t item)>& accepts) const {
   const std::string expression = match_expression(query);
   if (expression.empty() || k == 0) return {};
-  Statement read(state_->database,
-                 "SELECT rowid, bm25(words) FROM words WHERE words MATCH ?1 ORDER BY bm25(words), rowid");
+  Statement read(
+      state_->database,
+      "SELECT rowid, bm25(words) FROM words WHERE words MATCH ?1 ORDER BY bm25(words), rowid");
   read.bind(0, std::string_view(expression));
   std::vector<LexicalHit> hits;
   while (hits.size() < k && read.step()) {

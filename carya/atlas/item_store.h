@@ -10,18 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "carya/atlas/column_type.h"
 #include "carya/core/progress.h"
 #include "carya/io/record_reader.h"
 
 namespace carya {
-
-enum class ColumnType { kInteger, kNumber, kText };
-std::string_view column_type_name(ColumnType type);  // "integer", "number", "text"
-
-struct MetadataColumn {
-  std::string name;
-  ColumnType type;
-};
 
 struct Item {
   std::string id, text;
@@ -39,8 +32,8 @@ struct LexicalHit {
 class ItemStore {
  public:
   // Reads all records into a new file, in memory bounded by SQLite's cache.  A column of texts that
-  // are all integers or all numbers becomes one.  Throws kInvalidArgument on an id that occurs twice
-  // (naming both places), and what the reader throws.
+  // are all integers or all numbers becomes one.  Throws kInvalidArgument on an id that occurs
+  // twice (naming both places), and what the reader throws.
   static ItemStore create(const std::filesystem::path& path, RecordReader& records,
                           Progress* progress = nullptr);
   // The same without texts, for vectors: ids 0 .. n-1.
@@ -60,7 +53,6 @@ class ItemStore {
 
   size_t size() const noexcept;
   std::span<const MetadataColumn> columns() const noexcept;
-  std::vector<std::string> column_names() const;
   Item item(uint32_t item) const;  // item < size()
   std::string id(uint32_t item) const;
   std::optional<uint32_t> find(std::string_view id) const;

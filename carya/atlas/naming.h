@@ -12,9 +12,9 @@
 namespace carya {
 
 struct NodeName {
-  std::string name;                    // the first keywords, or the first exemplar's text if there are none
-  std::vector<std::string> keywords;   // best first
-  std::vector<uint32_t> exemplars;     // items, the most typical first
+  std::string name;                   // the first keywords; "unnamed" if there are none
+  std::vector<std::string> keywords;  // best first
+  std::vector<uint32_t> exemplars;    // items, the most typical first
 };
 
 struct NamingOptions {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "carya/atlas/atlas_files.h"
 #include "carya/core/container.h"
 #include "carya/core/error.h"
 #include "carya/core/file.h"
@@ -27,16 +28,19 @@ constexpr float kSentenceWeight = 1.0f;
 constexpr float kLexicalWeight = 0.7f;
 constexpr size_t kLexicalDims = 100;
 constexpr const char* kDefaultModel = "all-MiniLM-L6-v2";
-constexpr const char* kFileName = "representation.json";
 
 constexpr std::string_view kPrecisionNames[] = {"auto", "f32", "bf16", "int8"};
 
 WeightFormat weight_format(Precision precision) {
   switch (precision) {
-    case Precision::kF32: return WeightFormat::kF32;
-    case Precision::kBf16: return WeightFormat::kBf16;
-    case Precision::kInt8: return WeightFormat::kInt8;
-    case Precision::kAuto: break;
+    case Precision::kF32:
+      return WeightFormat::kF32;
+    case Precision::kBf16:
+      return WeightFormat::kBf16;
+    case Precision::kInt8:
+      return WeightFormat::kInt8;
+    case Precision::kAuto:
+      break;
   }
   return is_fast(WeightFormat::kInt8) ? WeightFormat::kInt8 : WeightFormat::kF32;
 }
@@ -64,7 +68,8 @@ class Representation::View {
   virtual size_t dim() const noexcept = 0;
   virtual void encode(std::span<const std::string> texts, MatrixView<float> vectors,
                       Progress* progress) const = 0;
-  virtual Json save(const fs::path& folder, const std::string& name) const = 0;
+  // Writes its files and gives what open() needs to find them.
+  virtual Json save(const fs::path& folder) const = 0;
 };
 
 namespace {
@@ -72,14 +77,15 @@ namespace {
 class SentenceView final : public Representation::View {
  public:
   SentenceView(const fs::path& model, Precision precision)
-      : model_(model), encoder_(SentenceEncoder::open(model, {.precision = weight_format(precision)})) {}
+      : model_(model),
+        encoder_(SentenceEncoder::open(model, {.precision = weight_format(precision)})) {}
   size_t dim() const noexcept override { return encoder_.dim(); }
   void encode(std::span<const std::string> texts, MatrixView<float> vectors,
               Progress* progress) const override {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     encoder_.encode(views, vectors, progress);
   }
-  Json save(const fs::path&, const std::string&) const override {
+  Json save(const fs::path&) const override {
     return {{"kind", "sentence"},
             {"model", fs::absolute(model_).lexically_normal().string()},
             {"checksum", checksum_of_file(weights_file(model_))},
@@ -113,16 +119,21 @@ TextSplitter piece_splitter(const fs::path& model) {
 class LsaView final : public Representation::View {
  public:
   // model: whose tokenizer splits into pieces; none: words.
-  LsaView(Lsa lsa, std::optional<fs::path> model) : lsa_(std::move(lsa)), model_(std::move(model)) {}
+  LsaView(Lsa lsa, std::optional<fs::path> model)
+      : lsa_(std::move(lsa)), model_(std::move(model)) {}
   size_t dim() const noexcept override { return lsa_.dim(); }
-  void encode(std::span<const std::string> texts, MatrixView<float> vectors, Progress*) const override {
+  void encode(std::span<const std::string> texts, MatrixView<float> vectors,
+              Progress*) const override {
     lsa_.encode(texts, vectors);
   }
-  Json save(const fs::path& folder, const std::string& name) const override {
-    lsa_.save(folder / (name + ".lsa"));
+  Json save(const fs::path& folder) const override {
+    lsa_.save(folder / (model_ ? kPiecesFile : kWordsFile));
     if (!model_) return {{"kind", "words"}};
     return {{"kind", "pieces"}, {"model", fs::absolute(*model_).lexically_normal().string()}};
   }
+
+  static constexpr const char* kWordsFile = "words.lsa";
+  static constexpr const char* kPiecesFile = "pieces.lsa";
 
  private:
   Lsa lsa_;
@@ -138,7 +149,7 @@ class StaticView final : public Representation::View {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     encoder_.encode(views, vectors, progress);
   }
-  Json save(const fs::path& folder, const std::string&) const override {
+  Json save(const fs::path& folder) const override {
     encoder_.save(folder / kStaticFile);
     return {{"kind", "static"}};
   }
@@ -159,6 +170,15 @@ StaticEncoder static_encoder(const fs::path& model, const fs::path& cache, Progr
   return encoder;
 }
 
+void require_model(const fs::path& folder) {
+  if (fs::is_directory(folder)) return;
+  throw Error(
+      ErrorKind::kNotFound,
+      fmt::format("the encoder's folder {} is gone: put it back (scripts/get-data fetches {}), "
+                  "or search with --mode lexical",
+                  folder.string(), kDefaultModel));
+}
+
 void scale_to_unit(std::span<float> row) {
   double squares = 0;
   for (float x : row) squares += static_cast<double>(x) * x;
@@ -170,7 +190,8 @@ void scale_to_unit(std::span<float> row) {
 }  // namespace
 
 std::filesystem::path default_cache() {
-  if (const char* cache = std::getenv("CARYA_CACHE"); cache != nullptr && *cache != '\0') return cache;
+  if (const char* cache = std::getenv("CARYA_CACHE"); cache != nullptr && *cache != '\0')
+    return cache;
   const char* home = std::getenv("HOME");
   return fs::path(home == nullptr ? "." : home) / ".cache" / "carya";
 }
@@ -187,14 +208,15 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
   const bool is_auto = options.encoder == "auto";
   const bool is_lsa = options.encoder == "lsa", is_static = options.encoder == "static";
   const bool is_default = is_auto || is_static || options.encoder == "minilm";
-  const fs::path model = is_default ? default_model : fs::path(options.encoder);
+  const fs::path model = is_default ? default_model : atlas_files::folder_path(options.encoder);
   Representation representation;
   const bool has_model = !is_lsa && fs::is_directory(model);
   if (!has_model && !is_lsa) {
-    const std::string hint = model == default_model
-                                 ? "scripts/get-data fetches it (90 MB)"
-                                 : "give the folder of a sentence-transformers model (with config.json), or "
-                                   "auto, minilm, static or lsa";
+    const std::string hint =
+        model == default_model
+            ? "scripts/get-data fetches it (90 MB)"
+            : "give the folder of a sentence-transformers model (with config.json), or "
+              "auto, minilm, static or lsa";
     if (!is_auto) {
       throw Error(ErrorKind::kNotFound, fmt::format("--encoder {}: there is no folder {}: {}",
                                                     options.encoder, model.string(), hint));
@@ -209,12 +231,14 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
          std::make_unique<StaticView>(static_encoder(model, cache, progress))});
   } else if (has_model) {
     auto view = std::make_unique<SentenceView>(model, options.precision);
-    const std::string name = fmt::format("{} ({})", model.filename().string(), view->precision_name());
+    const std::string name =
+        fmt::format("{} ({})", model.filename().string(), view->precision_name());
     representation.parts_.push_back({name, kSentenceWeight, std::move(view)});
   }
   if (is_auto || is_static || is_lsa) {
     representation.parts_.push_back(
-        {"words", kLexicalWeight, std::make_unique<LsaView>(Lsa::fit(texts, lsa, progress), std::nullopt)});
+        {"words", kLexicalWeight,
+         std::make_unique<LsaView>(Lsa::fit(texts, lsa, progress), std::nullopt)});
   }
   if ((is_auto || is_static) && has_model) {
     representation.parts_.push_back(
@@ -241,7 +265,8 @@ const std::string& Representation::notice() const noexcept { return notice_; }
 void Representation::encode(std::span<const std::string> texts, MatrixView<float> vectors,
                             Progress* progress) const {
   require(vectors.rows() == texts.size() && vectors.cols() == dim(),
-          "the output is {} x {}, but {} x {} is needed", vectors.rows(), vectors.cols(), texts.size(), dim());
+          "the output is {} x {}, but {} x {} is needed", vectors.rows(), vectors.cols(),
+          texts.size(), dim());
   size_t column = 0;
   for (const Part& part : parts_) {
     Matrix<float> own(texts.size(), part.view->dim());
@@ -259,16 +284,16 @@ void Representation::encode(std::span<const std::string> texts, MatrixView<float
 void Representation::save(const fs::path& folder) const {
   Json parts = Json::array();
   for (const Part& part : parts_) {
-    Json json = part.view->save(folder, part.name);
+    Json json = part.view->save(folder);
     json["name"] = part.name;
     json["weight"] = part.weight;
     parts.push_back(std::move(json));
   }
-  write_file(folder / kFileName, Json{{"parts", parts}}.dump(1) + "\n");
+  write_file(folder / atlas_files::kRepresentation, Json{{"parts", parts}}.dump(1) + "\n");
 }
 
 Representation Representation::open(const fs::path& folder) {
-  const fs::path path = folder / kFileName;
+  const fs::path path = folder / atlas_files::kRepresentation;
   Representation representation;
   try {
     const Json json = Json::parse(read_file(path));
@@ -280,35 +305,36 @@ Representation Representation::open(const fs::path& folder) {
         const fs::path model = part.at("model").get<std::string>();
         const std::string precision = part.at("precision");
         const auto found = std::ranges::find(kPrecisionNames, precision);
-        if (found == std::end(kPrecisionNames)) throw Error(ErrorKind::kCorrupt, "unknown precision");
-        if (!fs::is_directory(model)) {
-          throw Error(ErrorKind::kNotFound,
-                      fmt::format("the encoder's folder {} is gone: put it back (scripts/get-data fetches {}), "
-                                  "or search with --mode lexical",
-                                  model.string(), kDefaultModel));
-        }
+        if (found == std::end(kPrecisionNames))
+          throw Error(ErrorKind::kCorrupt, "unknown precision");
+        require_model(model);
         if (checksum_of_file(weights_file(model)) != part.at("checksum")) {
-          throw Error(ErrorKind::kCorrupt,
-                      fmt::format("{}: is not the model that the atlas was built with: its vectors would not "
-                                  "fit; put that one back, or build the atlas again",
-                                  weights_file(model).string()));
+          throw Error(
+              ErrorKind::kCorrupt,
+              fmt::format(
+                  "{}: is not the model that the atlas was built with: its vectors would not "
+                  "fit; put that one back, or build the atlas again",
+                  weights_file(model).string()));
         }
         view = std::make_unique<SentenceView>(
             model, static_cast<Precision>(found - std::begin(kPrecisionNames)));
       } else if (kind == "static") {
         view = std::make_unique<StaticView>(StaticEncoder::open(folder / StaticView::kStaticFile));
       } else if (kind == "words") {
-        view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa")), std::nullopt);
+        view = std::make_unique<LsaView>(Lsa::open(folder / LsaView::kWordsFile), std::nullopt);
       } else if (kind == "pieces") {
         const fs::path model = part.at("model").get<std::string>();
-        view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa"), piece_splitter(model)), model);
+        require_model(model);
+        view = std::make_unique<LsaView>(Lsa::open(folder / (name + ".lsa"), piece_splitter(model)),
+                                         model);
       } else {
         throw Error(ErrorKind::kCorrupt, fmt::format("{}: unknown view '{}'", path.string(), kind));
       }
       representation.parts_.push_back({name, weight, std::move(view)});
     }
   } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kCorrupt, fmt::format("{}: is damaged: {}", path.string(), error.what()));
+    throw Error(ErrorKind::kCorrupt,
+                fmt::format("{}: is damaged: {}", path.string(), error.what()));
   }
   return representation;
 }

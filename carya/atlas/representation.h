@@ -23,8 +23,9 @@ struct EncoderOptions {
   //       words and pieces; lsa: the words alone; else the folder of a sentence-transformers model,
   //       used like minilm.
   std::string encoder = "auto";
-  Precision precision = Precision::kAuto;  // auto: int8 where the CPU has instructions for it, else f32
-  std::filesystem::path cache;             // where models/all-MiniLM-L6-v2 lies; empty: CARYA_CACHE
+  Precision precision =
+      Precision::kAuto;         // auto: int8 where the CPU has instructions for it, else f32
+  std::filesystem::path cache;  // where models/all-MiniLM-L6-v2 lies; empty: CARYA_CACHE
   uint64_t seed = 0;
 };
 
@@ -33,13 +34,13 @@ std::filesystem::path default_cache();
 
 // How texts become vectors, the items' and later the queries' alike: one or more views, each a
 // vector of length 1 (or 0, if it knows nothing of the text), weighted, side by side, the whole
-// scaled to length 1.  The views see different things: what a sentence means; which words are in it;
-// which pieces of words, as names share them.  Joined they agree with people's sections better than
-// any of them (docs/quality.md).  Immutable, so many threads may encode.
+// scaled to length 1.  The views see different things: what a sentence means; which words are in
+// it; which pieces of words, as names share them.  Joined they agree with people's sections better
+// than any of them (docs/quality.md).  Immutable, so many threads may encode.
 class Representation {
  public:
-  // Learns what the views need from the texts.  Throws kNotFound if a model that was asked for is not
-  // there, saying how to get it; kInvalidArgument if no text has a word.
+  // Learns what the views need from the texts.  Throws kNotFound if a model that was asked for is
+  // not there, saying how to get it; kInvalidArgument if no text has a word.
   static Representation fit(const TextSource& texts, const EncoderOptions& options,
                             Progress* progress = nullptr);
   // What save() wrote into the folder.  Throws kNotFound if the model it names is gone, kCorrupt.

@@ -22,6 +22,7 @@ void Database::run(const std::string& sql) {
 
 void Database::fail(std::string_view action) const {
   const int code = sqlite3_errcode(get());
+  // SQLITE_ERROR: a table is missing, as our own statements are right.
   const bool corrupt = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
   throw Error(corrupt ? ErrorKind::kCorrupt : ErrorKind::kIo,
               fmt::format("{}: cannot {}: {}", path_, action, sqlite3_errmsg(get())));
@@ -78,20 +79,15 @@ std::string_view Statement::text(int column) const {
 
 Value Statement::value(int column) const {
   switch (sqlite3_column_type(handle_.get(), column)) {
-    case SQLITE_NULL: return {};
-    case SQLITE_INTEGER: return integer(column);
-    case SQLITE_FLOAT: return number(column);
-    default: return std::string(text(column));
+    case SQLITE_NULL:
+      return {};
+    case SQLITE_INTEGER:
+      return integer(column);
+    case SQLITE_FLOAT:
+      return number(column);
+    default:
+      return std::string(text(column));
   }
-}
-
-std::string quoted_name(std::string_view name) {
-  std::string quoted = "\"";
-  for (char c : name) {
-    if (c == '"') quoted += '"';
-    if (c != '\0') quoted += c;
-  }
-  return quoted + '"';
 }
 
 }  // namespace carya::sqlite

@@ -58,6 +58,4 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
 };
 
-std::string quoted_name(std::string_view name);  // "name", quotes doubled
-
 }  // namespace carya::sqlite

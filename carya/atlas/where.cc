@@ -1,16 +1,17 @@
 #include "carya/atlas/where.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
 
-#include "carya/atlas/sqlite.h"
 #include "carya/core/error.h"
 
 namespace carya {
 namespace {
 
 constexpr int kMaxNesting = 100;  // of parentheses and nots: far beyond need, far below the stack
+// SQLite refuses expressions deeper than 1000, and each comparison may be one deeper.
+constexpr int kMaxComparisons = 500;
+constexpr size_t kMaxValues = 10'000;  // SQLite stops at 32766
 
 struct Token {
   enum class Kind { kWord, kQuoted, kSymbol, kEnd } kind = Kind::kEnd;
@@ -20,7 +21,7 @@ struct Token {
 
 class WhereParser {
  public:
-  WhereParser(std::string_view text, const std::vector<std::string>& columns)
+  WhereParser(std::string_view text, std::span<const MetadataColumn> columns)
       : text_(text), columns_(columns) {
     advance();
   }
@@ -33,7 +34,8 @@ class WhereParser {
 
  private:
   [[noreturn]] void fail(std::string_view expected) const {
-    const std::string found = token_.kind == Token::Kind::kEnd ? "the end" : "'" + token_.text + "'";
+    const std::string found =
+        token_.kind == Token::Kind::kEnd ? "the end" : "'" + token_.text + "'";
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("--where '{}': at character {} {} is expected, found {}; an example: "
                             "size >= 1000 and section = games",
@@ -79,8 +81,9 @@ class WhereParser {
 
   bool is_keyword(std::string_view keyword) const {
     return token_.kind == Token::Kind::kWord &&
-           std::ranges::equal(token_.text, keyword,
-                              [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
+           std::ranges::equal(token_.text, keyword, [](unsigned char a, unsigned char b) {
+             return std::tolower(a) == b;
+           });
   }
   bool accept_keyword(std::string_view keyword) {
     if (!is_keyword(keyword)) return false;
@@ -118,79 +121,87 @@ class WhereParser {
     return sql;
   }
 
-  std::string comparison() {
+  // The column that stands here, as its position.
+  size_t column() {
     if (token_.kind != Token::Kind::kWord && token_.kind != Token::Kind::kQuoted) fail("a column");
-    if (std::ranges::find(columns_, token_.text) == columns_.end()) {
+    const auto found = std::ranges::find(columns_, token_.text, &MetadataColumn::name);
+    if (found == columns_.end()) {
       std::string known;
-      for (const std::string& name : columns_) known += (known.empty() ? "" : ", ") + name;
+      for (const MetadataColumn& c : columns_) known += (known.empty() ? "" : ", ") + c.name;
       throw Error(ErrorKind::kInvalidArgument,
                   fmt::format("--where '{}': there is no column '{}'; there are: {}", text_,
                               token_.text, known.empty() ? "none" : known));
     }
-    const std::string column = sqlite::quoted_name(token_.text);
     advance();
+    return static_cast<size_t>(found - columns_.begin());
+  }
+
+  std::string comparison() {
+    if (++n_comparisons_ > kMaxComparisons) fail("an end (500 comparisons are too many)");
+    const size_t position = column();
+    const ColumnType type = columns_[position].type;
+    const std::string name = sql_column(position);
     if (accept_keyword("is")) {
       const bool negated = accept_keyword("not");
       if (!accept_keyword("null")) fail("null");
-      return column + (negated ? " IS NOT NULL" : " IS NULL");
+      return name + (negated ? " IS NOT NULL" : " IS NULL");
     }
     const bool negated = accept_keyword("not");
     if (accept_keyword("in")) {
       if (!accept_symbol("(")) fail("'('");
       std::string list;
       do {
-        list += (list.empty() ? "" : ", ") + value();
+        list += (list.empty() ? "" : ", ") + value(type);
       } while (accept_symbol(","));
       if (!accept_symbol(")")) fail("',' or ')'");
-      return column + (negated ? " NOT IN (" : " IN (") + list + ")";
+      return name + (negated ? " NOT IN (" : " IN (") + list + ")";
     }
     if (negated) fail("in");
-    if (accept_symbol("~")) return "instr(lower(" + column + "), lower(" + value() + ")) > 0";
-    static constexpr std::string_view kComparisons[] = {"=", "==", "!=", "<>", "<", "<=", ">", ">="};
+    if (accept_symbol("~")) {
+      return "instr(lower(" + name + "), lower(" + value(ColumnType::kText) + ")) > 0";
+    }
+    static constexpr std::string_view kComparisons[] = {"=", "==", "!=", "<>",
+                                                        "<", "<=", ">",  ">="};
     if (token_.kind != Token::Kind::kSymbol ||
         std::ranges::find(kComparisons, token_.text) == std::end(kComparisons)) {
       fail("a comparison (= != < <= > >= ~ in is)");
     }
     const std::string comparison = token_.text;
     advance();
-    return column + " " + comparison + " " + value();
+    return name + " " + comparison + " " + value(type);
   }
 
-  std::string value() {
-    if (token_.kind == Token::Kind::kWord) {
-      const char* first = token_.text.data();
-      const char* last = first + token_.text.size();
-      int64_t integer = 0;
-      double number = 0;
-      if (const auto r = std::from_chars(first, last, integer); r.ec == std::errc() && r.ptr == last) {
-        clause_.values.emplace_back(integer);
-      } else if (const auto s = std::from_chars(first, last, number);
-                 s.ec == std::errc() && s.ptr == last) {
-        clause_.values.emplace_back(number);
-      } else {
-        clause_.values.emplace_back(token_.text);
-      }
-    } else if (token_.kind == Token::Kind::kQuoted) {
+  // The parameter that stands for the value here, which must be of the type.
+  std::string value(ColumnType type) {
+    if (token_.kind != Token::Kind::kWord && token_.kind != Token::Kind::kQuoted) fail("a value");
+    if (clause_.values.size() == kMaxValues) fail("an end (10,000 values are too many)");
+    if (type == ColumnType::kText) {
       clause_.values.emplace_back(token_.text);
+    } else if (const auto integer = parse_integer(token_.text)) {
+      clause_.values.emplace_back(*integer);
+    } else if (const auto number = parse_number(token_.text)) {
+      clause_.values.emplace_back(*number);
     } else {
-      fail("a value");
+      fail("a number (the column holds numbers)");
     }
     advance();
     return fmt::format("?{}", clause_.values.size());
   }
 
   std::string_view text_;
-  const std::vector<std::string>& columns_;
+  std::span<const MetadataColumn> columns_;
   size_t next_ = 0;
-  int depth_ = 0;
+  int depth_ = 0, n_comparisons_ = 0;
   Token token_;
   WhereClause clause_;
 };
 
 }  // namespace
 
-WhereClause parse_where(std::string_view text, const std::vector<std::string>& columns) {
+WhereClause parse_where(std::string_view text, std::span<const MetadataColumn> columns) {
   return WhereParser(text, columns).parse();
 }
+
+std::string sql_column(size_t position) { return fmt::format("c{}", position); }
 
 }  // namespace carya

@@ -37,6 +37,11 @@ class Descriptor {
   int fd_;
 };
 
+void sync(const std::filesystem::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  if (file.get() < 0 || ::fsync(file.get()) != 0) throw_system_error(path, "sync");
+}
+
 }  // namespace
 
 MappedFile MappedFile::open(const std::filesystem::path& path) {
@@ -112,6 +117,9 @@ void AtomicFile::commit() {
 }
 
 void replace_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
+  // All bytes are on the disk before the name is, or a loss of power could leave the name alone.
+  for (const auto& entry : std::filesystem::directory_iterator(from)) sync(entry.path());
+  sync(from);
   if (!std::filesystem::exists(to)) {
     if (::rename(from.c_str(), to.c_str()) != 0) throw_system_error(to, "move the new folder to");
     return;

@@ -131,7 +131,8 @@ class FolderReader final : public RecordReader {
       const std::string text = read_file(path);
       read_ += text.size();
       if (text.find('\0') != std::string::npos) continue;
-      record = {fs::relative(path, folder_).string(), to_valid_utf8(text), {}, path.string()};
+      record = {to_valid_utf8(fs::relative(path, folder_).string()), to_valid_utf8(text), {},
+                path.string()};
       return true;
     }
     return false;
@@ -171,7 +172,8 @@ class CsvReader final : public RecordReader {
           std::ranges::count(text_columns_, i) > 0 || static_cast<ptrdiff_t>(i) == id_column_;
       if (!used) {
         value_columns_.push_back(i);
-        columns_.push_back(header_[i].empty() ? fmt::format("column{}", i + 1) : header_[i]);
+        columns_.push_back(
+            distinct_name(header_[i].empty() ? fmt::format("column{}", i + 1) : header_[i]));
       }
     }
   }
@@ -207,6 +209,14 @@ class CsvReader final : public RecordReader {
   static char delimiter(std::string_view text, const ReadOptions& options, InputFormat format) {
     if (options.delimiter != 0) return options.delimiter;
     return format == InputFormat::kTsv ? '\t' : likely_delimiter(text);
+  }
+  // A name that occurs twice goes on as name_2.
+  std::string distinct_name(const std::string& name) const {
+    std::string distinct = name;
+    for (size_t i = 2; std::ranges::find(columns_, distinct) != columns_.end(); ++i) {
+      distinct = fmt::format("{}_{}", name, i);
+    }
+    return distinct;
   }
   std::string default_text_column() const {
     if (header_.size() == 1) return header_[0];

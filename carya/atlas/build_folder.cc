@@ -1,0 +1,98 @@
+#include "carya/atlas/build_folder.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "carya/atlas/atlas_files.h"
+#include "carya/core/error.h"
+#include "carya/core/file.h"
+
+namespace carya {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+Json read_state(const fs::path& folder) {
+  const fs::path path = folder / atlas_files::kState;
+  return fs::exists(path) ? Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false)
+                          : Json();
+}
+
+}  // namespace
+
+size_t peak_memory() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<size_t>(usage.ru_maxrss) * 1024;
+}
+
+BuildFolder::BuildFolder(fs::path folder, const Json& fingerprint, bool resume)
+    : folder_(std::move(folder)) {
+  std::error_code error;
+  fs::create_directory(folder_, error);
+  if (error) {
+    throw Error(ErrorKind::kIo,
+                fmt::format("{}: cannot make the folder: {}", folder_.string(), error.message()));
+  }
+  lock_.emplace(folder_);
+  const bool is_ours = fs::is_empty(folder_) || fs::exists(folder_ / atlas_files::kState) ||
+                       fs::exists(folder_ / atlas_files::kManifest);
+  require(is_ours,
+          "{}: holds files that are no unfinished atlas: move them, or choose another output",
+          folder_.string());
+  state_ = read_state(folder_);
+  if (resume && can_go_on(fingerprint)) {
+    // What a killed run was writing.
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      if (entry.path().string().find(".tmp-") != std::string::npos) fs::remove(entry.path());
+    }
+    return;
+  }
+  state_ = {{"fingerprint", fingerprint},
+            {"done", Json::array()},
+            {"stages", Json::array()},
+            {"facts", Json::object()}};
+  clear();
+  save();
+}
+
+bool BuildFolder::can_go_on(const Json& fingerprint) const {
+  return state_.is_object() && state_.value("fingerprint", Json()) == fingerprint &&
+         state_.value("done", Json()).is_array() && state_.value("stages", Json()).is_array() &&
+         state_.value("facts", Json()).is_object();
+}
+
+void BuildFolder::clear() const {
+  // The state goes last, so that a folder that is half empty is still known as ours.
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().filename() != atlas_files::kState) fs::remove_all(entry.path());
+  }
+}
+
+void BuildFolder::save() const {
+  // A path may hold any bytes, JSON may not.
+  write_file(folder_ / atlas_files::kState,
+             state_.dump(1, ' ', false, Json::error_handler_t::replace));
+}
+
+bool BuildFolder::is_done(const std::string& stage) const {
+  const Json& done = state_.at("done");
+  return std::ranges::find(done, Json(stage)) != done.end();
+}
+
+void BuildFolder::set_done(const std::string& stage, double seconds) {
+  state_["done"].push_back(stage);
+  state_["stages"].push_back(
+      {{"stage", stage}, {"seconds", seconds}, {"peak_bytes", peak_memory()}});
+  save();
+}
+
+void BuildFolder::put_in_place(const fs::path& output) {
+  fs::remove(folder_ / atlas_files::kState);
+  replace_folder(folder_, output);
+}
+
+}  // namespace carya
