@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "carya/atlas/picture.h"
 #include "carya/core/error.h"
 
 namespace carya {
@@ -126,9 +127,10 @@ ExportFormat export_format_from_name(std::string_view name) {
   if (name == "json") return ExportFormat::kJson;
   if (name == "csv") return ExportFormat::kCsv;
   if (name == "newick") return ExportFormat::kNewick;
+  if (name == "svg") return ExportFormat::kSvg;
   if (name == "linkage") return ExportFormat::kLinkage;
   throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("--format {}: use json, csv, newick or linkage", name));
+              fmt::format("--format {}: use json, csv, newick, linkage or svg", name));
 }
 
 void export_atlas(const Atlas& atlas, ExportFormat format, const Write& write) {
@@ -139,6 +141,8 @@ void export_atlas(const Atlas& atlas, ExportFormat format, const Write& write) {
       return export_csv(atlas, write);
     case ExportFormat::kNewick:
       return export_newick(atlas, write);
+    case ExportFormat::kSvg:
+      return write(draw_icicle(atlas));
     case ExportFormat::kLinkage:
       return export_linkage(atlas, write);
   }

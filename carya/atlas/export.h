@@ -11,6 +11,7 @@ enum class ExportFormat {
   kJson,     // one object: nodes with names and keywords, items with their node and strength
   kCsv,      // a row an item: id, node, path of names, strength, outlier, then the metadata
   kNewick,   // the readable tree, items as leaves
+  kSvg,      // a picture of the readable tree (picture.h)
   kLinkage,  // all merges as CSV: left, right, height, size, as scipy's linkage matrix
 };
 // Throws kInvalidArgument naming what is allowed.

@@ -15,11 +15,8 @@ constexpr double kItemsPerLeaf = 40;  // wanted: a page that one reads
 // again, as if a horizontal line sank through it.
 class Cutter {
  public:
-  Cutter(const Hierarchy& hierarchy, const BrowseOptions& options, double wanted)
-      : hierarchy_(hierarchy),
-        min_size_(options.min_cluster_size),
-        least_(std::max<size_t>(2, static_cast<size_t>(wanted / kSpread))),
-        most_(std::clamp(static_cast<size_t>(std::ceil(wanted * kSpread)), least_, options.max_children)) {}
+  Cutter(const Hierarchy& hierarchy, const BrowseOptions& options)
+      : hierarchy_(hierarchy), min_size_(options.min_cluster_size), max_children_(options.max_children) {}
 
   // Roots of the children, and of the parts too small to be one.
   struct Parts {
@@ -27,9 +24,11 @@ class Cutter {
   };
 
   // The cut below `top` with the largest gap between the height of the last merge opened and the
-  // next, among those into least_ .. most_ children; else the one with the most; none if there is
-  // no cut into two.
-  Parts cut(uint32_t top) const {
+  // next, among those into about `wanted` children; else the one with the most; none if there is no
+  // cut into two.
+  Parts cut(uint32_t top, double wanted) const {
+    const size_t least = std::clamp(static_cast<size_t>(wanted / kSpread), size_t{2}, max_children_);
+    const size_t most = std::clamp(static_cast<size_t>(std::ceil(wanted * kSpread)), least, max_children_);
     std::vector<uint32_t> open, closed, rest;  // open: a heap, the highest first
     double closed_height = 0;                  // the highest of `closed`
     const auto lower = [&](uint32_t a, uint32_t b) {
@@ -57,11 +56,11 @@ class Cutter {
       place(left);
       place(right);
       const size_t count = open.size() + closed.size();
-      if (count > most_) break;
+      if (count > most) break;
       if (count < 2) continue;
       const double next_height = std::max(closed_height, open.empty() ? 0 : height(open.front()));
-      const double gap = count < least_ ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
-      if (best.children.size() < least_ || gap > best_gap) {
+      const double gap = count < least ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
+      if (best.children.size() < least || gap > best_gap) {
         best_gap = gap;
         best.children = open;
         best.children.insert(best.children.end(), closed.begin(), closed.end());
@@ -88,7 +87,7 @@ class Cutter {
   }
 
   const Hierarchy& hierarchy_;
-  size_t min_size_, least_, most_;
+  size_t min_size_, max_children_;
 };
 
 }  // namespace
@@ -174,14 +173,17 @@ void BrowseOptions::validate() const {
 NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
   options.validate();
   const size_t n = hierarchy.n_items();
-  const double leaves = std::max(1.0, static_cast<double>(n) /
-                                          std::max<double>(kItemsPerLeaf, 2.0 * static_cast<double>(options.min_cluster_size)));
+  const double leaf_size = std::max(kItemsPerLeaf, 2.0 * static_cast<double>(options.min_cluster_size));
+  const auto leaves_of = [&](size_t size) { return std::max(1.0, static_cast<double>(size) / leaf_size); };
   size_t n_levels = options.n_levels;
-  if (n_levels == 0) n_levels = leaves < 30 ? 1 : leaves < 400 ? 2 : leaves < 8000 ? 3 : 4;
-  if (options.n_levels == 0) n_levels = std::max<size_t>(n_levels, 2);
-  const double wanted = std::clamp(std::pow(leaves, 1.0 / static_cast<double>(n_levels)), 2.0,
-                                   static_cast<double>(options.max_children));
-  const Cutter cutter(hierarchy, options, wanted);
+  if (n_levels == 0) n_levels = leaves_of(n) < 400 ? 2 : leaves_of(n) < 8000 ? 3 : 4;
+  const Cutter cutter(hierarchy, options);
+  // So many children that with as many on each level below the leaves have their size; twice as many
+  // at the top, where people begin and a list of 20 reads better than one topic that holds half.
+  const auto wanted = [&](size_t size, size_t depth) {
+    const double even = std::pow(leaves_of(size), 1.0 / static_cast<double>(n_levels - depth));
+    return depth == 0 && n_levels > 1 ? 2 * even : even;
+  };
 
   std::vector<uint32_t> parents = {kNoNode}, node_of_item(n, NodeTree::kRoot);
   const auto root = static_cast<uint32_t>(2 * n - 2);
@@ -205,7 +207,9 @@ NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
     next_level.clear();
     for (const auto& [node, part] : level) {
       Cutter::Parts parts;
-      if (depth < n_levels && cutter.size(part) >= 2 * options.min_cluster_size) parts = cutter.cut(part);
+      if (depth < n_levels && cutter.size(part) >= 2 * options.min_cluster_size) {
+        parts = cutter.cut(part, wanted(cutter.size(part), depth));
+      }
       if (parts.children.size() < 2) {
         hang(part, node);
         continue;
