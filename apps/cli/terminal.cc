@@ -93,7 +93,9 @@ void TerminalProgress::draw() {
 void TerminalProgress::finish_stage() {
   if (stage_.empty()) return;
   const double seconds = std::chrono::duration<double>(Clock::now() - stage_start_).count();
-  fmt::print(stderr, "{}{:<20}{}{:.1f} s\n", is_terminal_ ? kClearLine : "", stage_,
+  const bool is_brief = seconds < 0.1;  // hundreds of such lines would hide the others
+  if (is_terminal_ && is_brief) fmt::print(stderr, kClearLine);
+  if (!is_brief) fmt::print(stderr, "{}{:<20}{}{:.1f} s\n", is_terminal_ ? kClearLine : "", stage_,
              done_ > 0 ? fmt::format("{} {}, ", done_, unit_) : "", seconds);
   stage_.clear();
 }

@@ -10,6 +10,7 @@ namespace carya {
 namespace {
 
 constexpr double kGap = 1;          // pixels between topics
+constexpr double kRootWidth = 70;
 constexpr double kFontSize = 11;
 constexpr double kCharWidth = 6.2;  // of a sans-serif of that size, on average
 constexpr double kLeastHeight = 0.4;  // thinner topics are not drawn
@@ -47,7 +48,8 @@ std::string cut(std::string_view text, size_t n) {
 std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
   const NodeTree& tree = atlas.tree();
   const size_t n_columns = std::min(options.n_levels, tree.max_depth()) + 1;
-  const double column_width = static_cast<double>(options.width) / static_cast<double>(n_columns);
+  const double column_width =
+      (static_cast<double>(options.width) - kRootWidth) / static_cast<double>(std::max<size_t>(n_columns - 1, 1));
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" font-family=\"sans-serif\" "
       "font-size=\"{2}\" role=\"img\" aria-label=\"Topics of {3} items\">\n<rect width=\"{0}\" "
@@ -58,14 +60,16 @@ std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
     const size_t depth = tree.depth(node);
     if (depth >= n_columns || height < kLeastHeight) return;
     const std::string name = escaped(atlas.name(node).name);
-    const double x = static_cast<double>(depth) * column_width;
+    const bool is_root = node == NodeTree::kRoot;
+    const double x = is_root ? 0 : kRootWidth + static_cast<double>(depth - 1) * column_width;
+    const double width = is_root ? kRootWidth : column_width;
     fmt::format_to(std::back_inserter(svg),
                    "<g><title>{} ({} items)</title><rect x=\"{:.1f}\" y=\"{:.2f}\" width=\"{:.1f}\" "
                    "height=\"{:.2f}\" fill=\"{}\"/>",
-                   name, tree.size(node), x, top, column_width - kGap, std::max(height - kGap, kLeastHeight),
-                   node == NodeTree::kRoot ? "#e4e4e4" : kColors[color % std::size(kColors)]);
+                   name, tree.size(node), x, top, width - kGap, std::max(height - kGap, kLeastHeight),
+                   is_root ? "#e4e4e4" : kColors[color % std::size(kColors)]);
     if (height >= kFontSize + 2) {
-      const auto fits = static_cast<size_t>((column_width - 12) / kCharWidth) - 7;
+      const auto fits = static_cast<size_t>(std::max((width - 12) / kCharWidth - 7, 4.0));
       fmt::format_to(std::back_inserter(svg),
                      "<text x=\"{:.1f}\" y=\"{:.1f}\">{} <tspan fill=\"#555555\">{}</tspan></text>", x + 5,
                      top + height / 2 + kFontSize / 3, escaped(cut(atlas.name(node).name, fits)), tree.size(node));
@@ -76,7 +80,7 @@ std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
     size_t next_color = color;
     for (uint32_t child : tree.children(node)) {
       const double child_height = scale * static_cast<double>(tree.size(child));
-      draw(child, y, child_height, node == NodeTree::kRoot ? next_color++ : color);
+      draw(child, y, child_height, is_root ? next_color++ : color);
       y += child_height;
     }
   };

@@ -7,8 +7,8 @@
 namespace carya {
 
 struct PictureOptions {
-  size_t n_levels = 3;  // columns beside the root's
-  size_t width = 1200, height = 900;  // pixels
+  size_t n_levels = 2;  // columns beside the root's; lower topics are too thin to be named
+  size_t width = 1000, height = 1200;  // pixels
 };
 
 // The topics as an SVG: a column a level, a topic as high as its share of the items, named where the
