@@ -37,6 +37,11 @@ int main(int argc, char** argv) {
   carya::cli::add_encode(app);
   carya::cli::add_reproduce(app);
   carya::cli::add_completion(app);
+  const auto is_named = [&](const CLI::App* verb) { return verb->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+    fmt::print(stderr, "carya: error: there is no verb '{}'; see carya --help\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
     carya::cli::flush_output();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
@@ -11,6 +13,16 @@
 namespace carya::cli {
 
 // Options that several verbs share.
+
+// For numbers that cannot be negative: CLI11 takes -1 for the largest.
+inline CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const bool is_whole = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+        return is_whole ? std::string() : fmt::format("{}: a whole number, 0 or more", text);
+      },
+      "");
+}
 
 // --text, --id, --delimiter.
 struct ReadArguments {
@@ -55,7 +67,9 @@ struct EncoderArguments {
                                                            {"int8", Precision::kInt8}},
             CLI::ignore_case))
         ->default_str("auto");
-    verb.add_option("--seed", options.seed, "of all that is drawn")->capture_default_str();
+    verb.add_option("--seed", options.seed, "of all that is drawn")
+        ->check(whole_number())
+        ->capture_default_str();
   }
 };
 

@@ -101,9 +101,13 @@ void add_atlas(CLI::App& app) {
       ->capture_default_str();
   verb->add_option("--min-cluster-size", args->min_cluster_size,
                    "items that make a topic; 0: by the number of items")
+      ->check(whole_number())
       ->capture_default_str();
-  verb->add_option("--levels", args->n_levels, "of topics; 0: 2 to 4")->capture_default_str();
+  verb->add_option("--levels", args->n_levels, "of topics; 0: 2 to 4")
+      ->check(whole_number())
+      ->capture_default_str();
   verb->add_option("--threads", args->n_threads, "0: all; the result is the same")
+      ->check(whole_number())
       ->capture_default_str();
   verb->add_option("--memory", args->memory, "do not begin what would need more, such as 2G");
   verb->add_flag("--resume,!--no-resume", args->resume, "go on from an interrupted run (default)");

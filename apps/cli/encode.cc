@@ -55,7 +55,9 @@ void add_encode(CLI::App& app) {
   verb->add_option("-o,--output", args->output, "the .npy")->required();
   args->read.add_to(*verb);
   args->encoder.add_to(*verb);
-  verb->add_option("--threads", args->n_threads, "0: all")->capture_default_str();
+  verb->add_option("--threads", args->n_threads, "0: all")
+      ->check(whole_number())
+      ->capture_default_str();
   verb->add_flag("--json", args->json, "print the result as JSON");
   verb->footer("Example: carya encode notes.txt --encoder minilm -o notes.npy");
   verb->callback([args] { run(*args); });

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
 #include "carya/atlas/atlas.h"
@@ -62,7 +63,7 @@ void add_search(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("search", "Find items by meaning and by words");
   verb->add_option("atlas", args->atlas)->required();
   verb->add_option("query", args->query, "any text")->required();
-  verb->add_option("-k", args->options.k, "hits")->capture_default_str();
+  verb->add_option("-k", args->options.k, "hits")->check(whole_number())->capture_default_str();
   verb->add_option("--mode", args->options.mode,
                    "hybrid, vector (by meaning) or lexical (by words)")
       ->transform(CLI::CheckedTransformer(
@@ -72,7 +73,7 @@ void add_search(CLI::App& app) {
       ->default_str("hybrid");
   verb->add_option("--where", args->options.where,
                    "condition on metadata, such as 'size >= 1000 and section = games'");
-  verb->add_option("--node", args->options.node, "only below this topic");
+  verb->add_option("--node", args->options.node, "only below this topic")->check(whole_number());
   verb->add_flag("--json", args->json, "as JSON");
   verb->footer(
       "Examples:\n"

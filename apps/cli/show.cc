@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
 #include "carya/atlas/atlas.h"
@@ -80,7 +81,7 @@ void add_show(CLI::App& app) {
       app.add_subcommand("show", "An item: its text and metadata, its place, its neighbours");
   verb->add_option("atlas", args->atlas)->required();
   verb->add_option("item", args->item, "its id")->required();
-  verb->add_option("-k", args->k, "neighbours")->capture_default_str();
+  verb->add_option("-k", args->k, "neighbours")->check(whole_number())->capture_default_str();
   verb->add_flag("--json", args->json, "as JSON");
   verb->footer("Example: carya show demo.atlas gnuchess");
   verb->callback([args] { run(*args); });

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
 #include "carya/atlas/atlas.h"
@@ -82,6 +83,7 @@ void add_tree(CLI::App& app) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   verb->add_option("--node", args->node, "begin at this topic, the number in brackets")
+      ->check(whole_number())
       ->capture_default_str();
   verb->add_flag("--json", args->json, "as JSON");
   verb->footer("Examples:\n  carya tree demo.atlas --depth 2\n  carya tree demo.atlas --node 7");

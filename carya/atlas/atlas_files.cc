@@ -163,6 +163,10 @@ Json file_list(const fs::path& folder) {
 }
 
 void check_files(const fs::path& folder, const Json& list) {
+  if (!list.is_object()) {
+    throw Error(ErrorKind::kCorrupt, fmt::format("{}: is damaged: it has no list of files",
+                                                 (folder / kManifest).string()));
+  }
   for (const auto& [name, expected] : list.items()) {
     // No way out of the folder, whatever the manifest says.
     if (fs::path(name).filename() != name) {

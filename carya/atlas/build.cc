@@ -301,7 +301,7 @@ class Build {
         {"version", files::kVersion},
         {"n_items", mapped.vectors.rows()},
         {"dim", mapped.vectors.cols()},
-        {"encoder", encoder},
+        {"encoder", encoder.empty() ? "none" : encoder},
         {"method", organise_method_name(options_.organise.method)},
         {"seed", options_.organise.seed},
         {"min_cluster_size", options_.organise.cluster_size_for(mapped.vectors.rows())},

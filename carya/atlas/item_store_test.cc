@@ -14,6 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
+using ::testing::UnorderedElementsAre;
 
 class ItemStoreTest : public InFolder {
  protected:
@@ -136,7 +137,8 @@ TEST_F(ItemStoreTest, FindsWordsByTheirStemsBestFirst) {
                                  "a chess game\nchess chess chess\nthe weather today\n"
                                  "playing games of chess in the cold of winter weather\nÜbermut\n");
   EXPECT_EQ(found(items, "chess")[0], 1u);
-  EXPECT_THAT(found(items, "gaming weathered"), ElementsAre(2u, 0u, 3u));
+  EXPECT_EQ(found(items, "gaming weathered")[0], 3u);  // the only one with both
+  EXPECT_THAT(found(items, "gaming weathered"), UnorderedElementsAre(0u, 2u, 3u));
   EXPECT_THAT(found(items, "ubermut"), ElementsAre(4u));
   EXPECT_EQ(found(items, "chess", 2).size(), 2u);
   const auto odd = items.search("chess", 10, [](uint32_t item) { return item % 2 == 1; });
@@ -145,11 +147,12 @@ TEST_F(ItemStoreTest, FindsWordsByTheirStemsBestFirst) {
 
 TEST_F(ItemStoreTest, AnyQueryIsValid) {
   const ItemStore items = create("a.txt", "near or and not words\nplain text\n");
-  for (const std::string query :
-       {std::string("\" OR * NEAR("), std::string("text:plain AND"), std::string("*"),
-        std::string("^plain"), std::string("\"\"\""), std::string("a\0plain", 7),
-        std::string("\xff\xfe plain"), std::string("NEAR(a b, 2)"), std::string("-plain"),
-        std::string("{words}: plain"), std::string("—"), std::string("'; DROP TABLE words; --")}) {
+  for (const std::string& query : std::vector<std::string>{
+           std::string("\" OR * NEAR("), std::string("text:plain AND"), std::string("*"),
+           std::string("^plain"), std::string("\"\"\""), std::string("a\0plain", 7),
+           std::string("\xff\xfe plain"), std::string("NEAR(a b, 2)"), std::string("-plain"),
+           std::string("{words}: plain"), std::string("—"),
+           std::string("'; DROP TABLE words; --")}) {
     EXPECT_NO_THROW(items.search(query, 10)) << query;
   }
   EXPECT_THAT(found(items, "text:plain AND"), ElementsAre(1u, 0u));
@@ -246,8 +249,13 @@ TEST_F(ItemStoreTest, DamagedFilesAreErrors) {
 TEST_F(ItemStoreTest, AFullDiskIsAnError) {
   const auto records = open_records(file("a.csv", themed_csv(2000)));
   const FullDisk full(64 << 10);
-  EXPECT_THAT([&] { ItemStore::create(path(), *records); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("items.sqlite"), HasSubstr("full"))));
+  try {
+    ItemStore::create(path(), *records);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kIo);
+    EXPECT_THAT(error.what(), HasSubstr("items.sqlite: cannot"));
+  }
 }
 
 TEST_F(ItemStoreTest, StopsWhenAsked) {

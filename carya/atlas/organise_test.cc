@@ -37,9 +37,8 @@ void expect_whole(const Organised& result, size_t n) {
     EXPECT_LE(result.strength[i], 1) << i;
     EXPECT_LE(result.is_outlier[i], 1) << i;
   }
-  for (uint32_t node = 1; node < result.tree.n_nodes(); ++node) {
+  for (uint32_t node = 0; node < result.tree.n_nodes(); ++node) {
     EXPECT_GE(result.tree.size(node), 1u);
-    EXPECT_NE(result.tree.children(result.tree.parent(node)).size(), 1u) << "an only child";
   }
 }
 
@@ -83,11 +82,7 @@ TEST_P(EveryMethod, KeepsTheBlobsApart) {
   const Organised result = organised(blobs(n, 6, n_blobs), {.method = GetParam()});
   std::vector<int32_t> classes;
   for (size_t i = 0; i < n; ++i) classes.push_back(static_cast<int32_t>(i % n_blobs));
-  double best = 0;
-  for (size_t k = 2; k <= 12; ++k) {
-    best = std::max(best, adjusted_mutual_information(result.hierarchy.cut_into(k), classes));
-  }
-  EXPECT_GT(best, 0.9);
+  EXPECT_EQ(purity(result.hierarchy.cut_into(12), classes), 1);
 }
 
 TEST_P(EveryMethod, DoesNotDependOnTheNumberOfThreads) {
