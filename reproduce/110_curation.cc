@@ -154,9 +154,10 @@ std::vector<uint32_t> shuffled_digits(uint64_t seed) {
   return digits;
 }
 
-// The card asks for the gain in each of 3 seeds.  It depends on which digit is frequent (least where
-// that is the most diverse one, 0), so three seeds are a lottery: it is averaged over ten orders of the
-// digits, must exceed three standard errors too, and the least of the ten is reported.
+// The card asks for the gain in each of 3 seeds.  It depends on which digit is frequent (least
+// where that is the most diverse one, 0), so three seeds are a lottery: it is averaged over ten
+// orders of the digits, must exceed three standard errors too, and the least of the ten is
+// reported.
 void add_digit_rows(const ClaimContext& context, std::vector<ClaimRow>& rows) {
   const auto folder = context.cache / "data/mnist";
   if (!std::filesystem::exists(folder / "train-images-idx3-ubyte")) {

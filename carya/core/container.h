@@ -63,8 +63,7 @@ class Container {
   // Maps the file and checks magic, kind, version, bounds and all checksums, so that a truncated,
   // damaged or foreign file is Error{kCorrupt} here and the arrays can be trusted to be what was
   // written.  O(bytes), at memory speed.
-  static Container open(const std::filesystem::path& path, std::string_view kind,
-                        uint32_t version);
+  static Container open(const std::filesystem::path& path, std::string_view kind, uint32_t version);
   bool has(std::string_view name) const { return sections_.contains(name); }
   // Throws kCorrupt if there is no such array or its size is no multiple of T's.
   template <class T>
@@ -76,7 +75,8 @@ class Container {
   template <class T>
   T value(std::string_view name) const {
     const std::span<const T> values = array<T>(name);
-    if (values.size() != 1) fail(fmt::format("section {} has {} values, not 1", name, values.size()));
+    if (values.size() != 1)
+      fail(fmt::format("section {} has {} values, not 1", name, values.size()));
     return values[0];
   }
   const std::filesystem::path& path() const noexcept { return file_.path(); }

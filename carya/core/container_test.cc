@@ -44,8 +44,10 @@ TEST_F(ContainerTest, RefusesOtherKindsVersionsAndSections) {
   EXPECT_THAT([&] { Container::open(path_, "test", 4); },
               ThrowsMessage<Error>(HasSubstr("version 3, this program reads version 4")));
   const Container in = Container::open(path_, "test", 3);
-  EXPECT_THAT([&] { in.array<float>("absent"); }, ThrowsMessage<Error>(HasSubstr("absent is missing")));
-  EXPECT_THAT([&] { in.array<float>("bytes"); }, ThrowsMessage<Error>(HasSubstr("no multiple of 4")));
+  EXPECT_THAT([&] { in.array<float>("absent"); },
+              ThrowsMessage<Error>(HasSubstr("absent is missing")));
+  EXPECT_THAT([&] { in.array<float>("bytes"); },
+              ThrowsMessage<Error>(HasSubstr("no multiple of 4")));
 }
 
 TEST_F(ContainerTest, NoticesEveryTruncationAndEveryFlippedBit) {

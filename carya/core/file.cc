@@ -47,7 +47,7 @@ void sync(const std::filesystem::path& path) {
 MappedFile MappedFile::open(const std::filesystem::path& path) {
   const Descriptor file(path, O_RDONLY);
   if (file.get() < 0) throw_system_error(path, "open");
-  struct stat status{};
+  struct stat status {};
   if (::fstat(file.get(), &status) != 0) throw_system_error(path, "read its size");
   if (!S_ISREG(status.st_mode)) {
     throw Error(ErrorKind::kIo, fmt::format("{}: is not a regular file", path.string()));

@@ -53,8 +53,8 @@ class AtomicFile {
   void flush();
 };
 
-// Puts the folder `from` in the place of `to`, which may exist, in one step: readers see the old folder
-// or the new one, never a mixture.  The old one is then removed.  Throws kIo.
+// Puts the folder `from` in the place of `to`, which may exist, in one step: readers see the old
+// folder or the new one, never a mixture.  The old one is then removed.  Throws kIo.
 void replace_folder(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // AtomicFile of one string.

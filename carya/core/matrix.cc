@@ -11,8 +11,10 @@ void require_finite(MatrixView<const float> matrix, const char* what) {
     for (float x : row) sum += x * 0.0f;
     if (sum == 0) continue;
     for (size_t j = 0; j < row.size(); ++j) {
-      require(std::isfinite(row[j]), "{} {}: column {} is {}: only finite numbers have distances; "
-              "drop or impute such rows", what, i, j, row[j]);
+      require(std::isfinite(row[j]),
+              "{} {}: column {} is {}: only finite numbers have distances; "
+              "drop or impute such rows",
+              what, i, j, row[j]);
     }
   }
 }

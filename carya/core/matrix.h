@@ -89,14 +89,15 @@ class Matrix {
  private:
   struct Uninitialized {};
   struct Free {
-    void operator()(T* p) const noexcept { ::operator delete(p, std::align_val_t{kMatrixAlignment}); }
+    void operator()(T* p) const noexcept {
+      ::operator delete(p, std::align_val_t{kMatrixAlignment});
+    }
   };
   Matrix(size_t rows, size_t cols, Uninitialized) : rows_(rows), cols_(cols) {
     require(cols == 0 || rows <= static_cast<size_t>(-1) / 2 / sizeof(T) / cols,
             "a matrix of {} x {} does not fit into memory", rows, cols);
-    data_.reset(static_cast<T*>(
-        ::operator new(std::max<size_t>(rows * cols, 1) * sizeof(T),
-                       std::align_val_t{kMatrixAlignment})));
+    data_.reset(static_cast<T*>(::operator new(std::max<size_t>(rows * cols, 1) * sizeof(T),
+                                               std::align_val_t{kMatrixAlignment})));
   }
   std::unique_ptr<T, Free> data_;
   size_t rows_ = 0, cols_ = 0;

@@ -32,8 +32,9 @@ void parallel_for(size_t begin, size_t end, size_t grain,
 }
 
 size_t n_threads() {
-  return std::min<size_t>(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism),
-                          tbb::this_task_arena::max_concurrency());
+  return std::min<size_t>(
+      tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism),
+      tbb::this_task_arena::max_concurrency());
 }
 
 ThreadLimit::ThreadLimit(size_t n) {

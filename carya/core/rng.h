@@ -12,10 +12,10 @@ namespace carya {
 class Rng {
  public:
   explicit Rng(uint64_t seed, uint64_t stream = 0) : seed_(seed), stream_(stream) {}
-  uint64_t next();              // all 64 bits
-  double uniform();             // [0, 1)
-  double normal();              // mean 0, variance 1
-  uint64_t below(uint64_t n);   // 0 .. n-1, without bias; n >= 1
+  uint64_t next();             // all 64 bits
+  double uniform();            // [0, 1)
+  double normal();             // mean 0, variance 1
+  uint64_t below(uint64_t n);  // 0 .. n-1, without bias; n >= 1
 
  private:
   uint64_t seed_, stream_, block_ = 0;

@@ -29,7 +29,8 @@ TEST(Rng, BelowIsUniform) {
   for (int i = 0; i < kDraws; ++i) ++counts[rng.below(6)];
   double chi2 = 0;
   for (int count : counts) chi2 += std::pow(count - kDraws / 6.0, 2) / (kDraws / 6.0);
-  EXPECT_LT(chi2, 20.5);  // 5 degrees of freedom: exceeded with probability 0.001, and the seed is fixed
+  EXPECT_LT(chi2,
+            20.5);  // 5 degrees of freedom: exceeded with probability 0.001, and the seed is fixed
   for (int i = 0; i < 10; ++i) EXPECT_EQ(rng.below(1), 0u);
 }
 

@@ -1,7 +1,6 @@
 #include "carya/embed/spectrum.h"
 
 #include <Eigen/Dense>
-
 #include <algorithm>
 #include <cmath>
 
@@ -12,7 +11,8 @@
 namespace carya {
 namespace {
 
-constexpr size_t kBlock = 4096;  // entries of a vector summed at once: 16 kB, in L1, fixed for all threads
+constexpr size_t kBlock =
+    4096;  // entries of a vector summed at once: 16 kB, in L1, fixed for all threads
 
 // The basis: row j is vector j, [basis + 1, n].
 class Basis {
@@ -63,8 +63,8 @@ class Basis {
   void rotate(const Eigen::MatrixXd& c) {
     const Eigen::MatrixXf factors = c.cast<float>();
     parallel_for(0, n_, kBlock, [&](size_t first, size_t last) {
-      using Map = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
-                             Eigen::OuterStride<>>;
+      using Map = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>,
+                             0, Eigen::OuterStride<>>;
       const auto width = static_cast<Eigen::Index>(last - first);
       const Eigen::OuterStride<> stride(static_cast<Eigen::Index>(n_));
       Map from(vectors_.data() + first, c.rows(), width, stride);
@@ -110,17 +110,19 @@ void LanczosOptions::validate(size_t n) const {
   require(n_pairs >= 1 && n_pairs <= n, "n_pairs is {}, but a matrix of size {} has 1 to {} pairs",
           n_pairs, n, n);
   require(tolerance > 0, "tolerance is {}: it must be positive", tolerance);
-  require(basis == 0 || basis > n_pairs, "basis is {}: it must be more than n_pairs ({}), or 0", basis,
-          n_pairs);
+  require(basis == 0 || basis > n_pairs, "basis is {}: it must be more than n_pairs ({}), or 0",
+          basis, n_pairs);
 }
 
-Eigenpairs lanczos(size_t n, const std::function<void(std::span<const float>, std::span<float>)>& multiply,
+Eigenpairs lanczos(size_t n,
+                   const std::function<void(std::span<const float>, std::span<float>)>& multiply,
                    const LanczosOptions& options, Progress* progress) {
   options.validate(n);
   const size_t wanted = options.n_pairs;
   const size_t m = std::min(n, options.basis == 0 ? 2 * wanted + 20 : options.basis);
   Basis basis(n, m + 1);
-  Eigen::MatrixXd projected = Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(m), static_cast<Eigen::Index>(m));
+  Eigen::MatrixXd projected =
+      Eigen::MatrixXd::Zero(static_cast<Eigen::Index>(m), static_cast<Eigen::Index>(m));
   set_random(basis[0], options.seed, 0);
   scale(basis[0], 1 / norm(basis, 0));
   begin_stage(progress, "eigenvectors", 0, "restarts");
@@ -149,7 +151,9 @@ Eigenpairs lanczos(size_t n, const std::function<void(std::span<const float>, st
     const auto size = static_cast<Eigen::Index>(m);
     double worst = 0;
     for (size_t i = 0; i < wanted; ++i) {
-      worst = std::max(worst, std::abs(residual_norm * solver.eigenvectors()(size - 1, size - 1 - static_cast<Eigen::Index>(i))));
+      worst = std::max(
+          worst, std::abs(residual_norm * solver.eigenvectors()(
+                                              size - 1, size - 1 - static_cast<Eigen::Index>(i))));
     }
     advance(progress, 1);
     const bool done = worst <= options.tolerance || m == n || restart == options.max_restarts;
@@ -162,8 +166,8 @@ Eigenpairs lanczos(size_t n, const std::function<void(std::span<const float>, st
     std::ranges::copy(basis[m], basis[kept].begin());
     projected.setZero();
     for (Eigen::Index i = 0; i < columns; ++i) projected(i, i) = solver.eigenvalues()(size - 1 - i);
-    // Column `kept` of the projection, the products of the residual vector with the kept ones, comes
-    // from orthogonalize() in the next round; it equals residual_norm * last_row.
+    // Column `kept` of the projection, the products of the residual vector with the kept ones,
+    // comes from orthogonalize() in the next round; it equals residual_norm * last_row.
   }
   Eigenpairs pairs{std::vector<double>(wanted), Matrix<float>::uninitialized(n, wanted)};
   for (size_t k = 0; k < wanted; ++k) {

@@ -19,20 +19,20 @@ struct Eigenpairs {
 
 struct LanczosOptions {
   size_t n_pairs = 10;
-  double tolerance = 1e-4;     // of the residual |A v - lambda v|, for |A| about 1
-  size_t basis = 0;            // vectors kept, the memory is 4 n basis bytes; 0: 2 n_pairs + 20
-  size_t max_restarts = 100;   // after them the pairs are returned as they are
-  uint64_t seed = 0;           // of the start vector
+  double tolerance = 1e-4;    // of the residual |A v - lambda v|, for |A| about 1
+  size_t basis = 0;           // vectors kept, the memory is 4 n basis bytes; 0: 2 n_pairs + 20
+  size_t max_restarts = 100;  // after them the pairs are returned as they are
+  uint64_t seed = 0;          // of the start vector
   void validate(size_t n) const;
 };
 
-// The largest eigenvalues, with sign, of a symmetric operator: multiply(x, y) sets y = A x, both [n].
-// Lanczos with full reorthogonalisation and thick restarts (Wu & Simon 2000).  Float vectors, double
-// sums; the result does not depend on the number of threads.  n_pairs <= n; up to n = 3 basis it is
-// exact up to rounding.  O(n basis^2) a restart beside the products.
-Eigenpairs lanczos(size_t n,
-                   const std::function<void(std::span<const float> x, std::span<float> y)>& multiply,
-                   const LanczosOptions& options, Progress* progress = nullptr);
+// The largest eigenvalues, with sign, of a symmetric operator: multiply(x, y) sets y = A x, both
+// [n]. Lanczos with full reorthogonalisation and thick restarts (Wu & Simon 2000).  Float vectors,
+// double sums; the result does not depend on the number of threads.  n_pairs <= n; up to n = 3
+// basis it is exact up to rounding.  O(n basis^2) a restart beside the products.
+Eigenpairs lanczos(
+    size_t n, const std::function<void(std::span<const float> x, std::span<float> y)>& multiply,
+    const LanczosOptions& options, Progress* progress = nullptr);
 
 struct DiffusionOptions {
   size_t n_dims = 60;

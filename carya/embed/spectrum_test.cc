@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
-
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -40,7 +39,8 @@ TEST(Lanczos, AgreesWithADenseSolver) {
   for (int n : {1, 2, 5, 30, 300}) {
     SCOPED_TRACE(n);
     const Eigen::MatrixXd a = random_symmetric(n, static_cast<uint64_t>(n));
-    const Eigen::VectorXd expected = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(a).eigenvalues();
+    const Eigen::VectorXd expected =
+        Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(a).eigenvalues();
     const size_t k = std::min<size_t>(6, static_cast<size_t>(n));
     const Eigenpairs pairs =
         lanczos(static_cast<size_t>(n), dense(a), {.n_pairs = k, .tolerance = 1e-5});
@@ -105,7 +105,8 @@ TEST(DiffusionCoordinates, PutARingOnACircle) {
 
 TEST(DiffusionCoordinates, SeparateComponentsAndLeaveLoneNodesAtZero) {
   const std::vector<GraphEdge> edges = {{0, 1, 1}, {1, 0, 1}, {2, 3, 1}, {3, 2, 1}};
-  const Matrix<float> x = diffusion_coordinates(CsrGraph::from_edges(5, edges), {.n_dims = 2, .time = 1});
+  const Matrix<float> x =
+      diffusion_coordinates(CsrGraph::from_edges(5, edges), {.n_dims = 2, .time = 1});
   const auto product = [&](size_t a, size_t b) { return x(a, 0) * x(b, 0) + x(a, 1) * x(b, 1); };
   EXPECT_NEAR(product(0, 1), 1, 1e-3);
   EXPECT_NEAR(product(2, 3), 1, 1e-3);

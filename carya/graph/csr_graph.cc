@@ -14,7 +14,8 @@ CsrGraph CsrGraph::from_edges(size_t n_nodes, std::span<const GraphEdge> edges) 
   for (const GraphEdge& edge : edges) {
     require(edge.from < n_nodes && edge.to < n_nodes, "edge {} - {} is outside the {} nodes",
             edge.from, edge.to, n_nodes);
-    require(std::isfinite(edge.weight), "edge {} - {} has weight {}", edge.from, edge.to, edge.weight);
+    require(std::isfinite(edge.weight), "edge {} - {} has weight {}", edge.from, edge.to,
+            edge.weight);
     if (edge.from != edge.to) ++starts[edge.from + 1];
   }
   for (size_t i = 0; i < n_nodes; ++i) starts[i + 1] += starts[i];
@@ -28,7 +29,8 @@ CsrGraph CsrGraph::from_edges(size_t n_nodes, std::span<const GraphEdge> edges) 
     for (size_t i = first; i < last; ++i) {
       const auto begin = sorted.begin() + static_cast<ptrdiff_t>(starts[i]);
       const auto end = sorted.begin() + static_cast<ptrdiff_t>(starts[i + 1]);
-      std::ranges::sort(begin, end);  // by weight too, so that sums do not depend on the input's order
+      std::ranges::sort(begin,
+                        end);  // by weight too, so that sums do not depend on the input's order
       auto out = begin;
       for (auto in = begin; in != end; ++in) {
         if (out != begin && (out - 1)->first == in->first) {

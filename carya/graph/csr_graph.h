@@ -40,9 +40,9 @@ class CsrGraph {
   std::vector<float> weights_;
 };
 
-// The undirected graph of k-nearest-neighbour lists: i and j are joined if one lists the other, with
-// weight 1, or 2 if both do: mutual neighbours count twice, which keeps hubs from gluing clusters.
-// Lists may be shorter (kNoNeighbor).
+// The undirected graph of k-nearest-neighbour lists: i and j are joined if one lists the other,
+// with weight 1, or 2 if both do: mutual neighbours count twice, which keeps hubs from gluing
+// clusters. Lists may be shorter (kNoNeighbor).
 CsrGraph neighbor_graph(MatrixView<const uint32_t> ids);
 
 // A component number per node, numbered by their first node.  O(nodes + edges).

@@ -25,10 +25,16 @@ TEST(CsrGraph, AddsRepeatedEdgesAndDropsLoops) {
 }
 
 TEST(CsrGraph, RefusesWhatIsNoEdge) {
-  EXPECT_THAT([] { CsrGraph::from_edges(2, std::vector<GraphEdge>{{0, 2, 1}}); },
-              ThrowsMessage<Error>(HasSubstr("edge 0 - 2 is outside the 2 nodes")));
-  EXPECT_THAT([] { CsrGraph::from_edges(2, std::vector<GraphEdge>{{0, 1, NAN}}); },
-              ThrowsMessage<Error>(HasSubstr("has weight nan")));
+  EXPECT_THAT(
+      [] {
+        CsrGraph::from_edges(2, std::vector<GraphEdge>{{0, 2, 1}});
+      },
+      ThrowsMessage<Error>(HasSubstr("edge 0 - 2 is outside the 2 nodes")));
+  EXPECT_THAT(
+      [] {
+        CsrGraph::from_edges(2, std::vector<GraphEdge>{{0, 1, NAN}});
+      },
+      ThrowsMessage<Error>(HasSubstr("has weight nan")));
 }
 
 TEST(CsrGraph, NeighborGraphIsSymmetricAndCountsMutualNeighborsTwice) {

@@ -30,7 +30,8 @@ Matrix<float> train_centroids(MatrixView<const float> points, size_t n_parts, ui
   for (size_t i = 0; i < n_sample; ++i) {
     std::ranges::copy(points.row(i * points.rows() / n_sample), sample.row_data(i));
   }
-  return kmeans(sample, {.n_clusters = n_parts, .n_iterations = kIterations, .seed = seed}).centroids;
+  return kmeans(sample, {.n_clusters = n_parts, .n_iterations = kIterations, .seed = seed})
+      .centroids;
 }
 
 Matrix<float> gather(MatrixView<const float> points, std::span<const uint32_t> ids) {
@@ -49,7 +50,8 @@ class Prober {
     const Matrix<float> centroids = train_centroids(points, n_parts_, options.seed);
     probes_ = exact_knn(points, centroids, std::min(options.n_probes, n_parts_)).ids;
     parts_ = group(0);
-    const WeightFormat format = is_fast(WeightFormat::kBf16) ? WeightFormat::kBf16 : WeightFormat::kF32;
+    const WeightFormat format =
+        is_fast(WeightFormat::kBf16) ? WeightFormat::kBf16 : WeightFormat::kF32;
     error_ = format == WeightFormat::kBf16 ? kBf16Error : kF32Error;
     packed_.resize(n_parts_);
     parallel_for(0, n_parts_, 1, [&](size_t part, size_t) {
@@ -66,13 +68,14 @@ class Prober {
     result_.ids = Matrix<uint32_t>::uninitialized(n, k_);
     std::fill_n(result_.ids.data(), result_.ids.size(), kNoNeighbor);
     result_.distances = Matrix<float>::uninitialized(n, k_);
-    std::fill_n(result_.distances.data(), result_.distances.size(), std::numeric_limits<float>::infinity());
+    std::fill_n(result_.distances.data(), result_.distances.size(),
+                std::numeric_limits<float>::infinity());
   }
 
   size_t n_probes() const { return probes_.cols(); }
 
-  // Compares each point with the part that is the rank-th nearest to it.  A point is in one tile of a
-  // rank only, so tiles run side by side.
+  // Compares each point with the part that is the rank-th nearest to it.  A point is in one tile of
+  // a rank only, so tiles run side by side.
   void probe(size_t rank, Progress* progress) {
     const LabelGroups queries = group(rank);
     parallel_for(0, n_parts_, 1, [&](size_t part, size_t) {
@@ -94,7 +97,8 @@ class Prober {
     return group_by_label(labels, n_parts_);
   }
   static std::span<const uint32_t> items_of(const LabelGroups& groups, size_t part) {
-    return std::span(groups.item_of).subspan(groups.first[part], groups.first[part + 1] - groups.first[part]);
+    return std::span(groups.item_of)
+        .subspan(groups.first[part], groups.first[part + 1] - groups.first[part]);
   }
 
   void compare(std::span<const uint32_t> asking, size_t part, std::span<const uint32_t> own) {
@@ -157,8 +161,8 @@ std::vector<std::vector<uint32_t>> listed_by(const Matrix<uint32_t>& ids, size_t
   return lists;
 }
 
-// One round: each point is compared with the nearest neighbours of its nearest neighbours, where who
-// lists a point counts as its neighbour too.
+// One round: each point is compared with the nearest neighbours of its nearest neighbours, where
+// who lists a point counts as its neighbour too.
 Neighbors look_further(MatrixView<const float> points, const Neighbors& known, size_t n_looked_at,
                        Progress* progress) {
   const size_t n = points.rows(), m = std::min(n_looked_at, known.ids.cols());
@@ -211,10 +215,12 @@ void KnnGraphOptions::validate() const {
   require(n_probes >= 1, "n_probes is 0: a point is at least compared with its own part");
 }
 
-Neighbors knn_graph(MatrixView<const float> points, const KnnGraphOptions& options, Progress* progress) {
+Neighbors knn_graph(MatrixView<const float> points, const KnnGraphOptions& options,
+                    Progress* progress) {
   options.validate();
   const size_t n = points.rows();
-  if (n <= options.max_exact) return exact_knn_graph(points, options.k, Metric::kSquaredL2, progress);
+  if (n <= options.max_exact)
+    return exact_knn_graph(points, options.k, Metric::kSquaredL2, progress);
   Neighbors result = [&] {
     Prober prober(points, options);
     begin_stage(progress, "nearest neighbours", n * prober.n_probes(), "comparisons");

@@ -25,7 +25,8 @@ struct KnnGraphOptions {
 // k-means, and each is compared with the points of the parts that it is nearest to, by tiles of
 // products; then neighbours of neighbours are tried (Dong, Moses & Li 2011).  A neighbour may be
 // missed, but distances are exact, squared L2.  Memory: the points once more (in bf16 where that is
-// fast), 4 n n_probes bytes, and the result, twice in a round.  The same for every number of threads.
+// fast), 4 n n_probes bytes, and the result, twice in a round.  The same for every number of
+// threads.
 Neighbors knn_graph(MatrixView<const float> points, const KnnGraphOptions& options = {},
                     Progress* progress = nullptr);
 

@@ -16,7 +16,8 @@ Matrix<float> clustered_points(size_t n, size_t dim, uint64_t seed) {
   for (size_t i = 0; i < n; ++i) {
     Rng rng(seed, i);
     const auto centre = static_cast<double>(rng.below(20));
-    for (float& x : points.row(i)) x = static_cast<float>(rng.normal() + std::sin(centre * (&x - points.row_data(i) + 1)) * 4);
+    for (float& x : points.row(i))
+      x = static_cast<float>(rng.normal() + std::sin(centre * (&x - points.row_data(i) + 1)) * 4);
   }
   return points;
 }
@@ -63,7 +64,8 @@ TEST(KnnGraph, DuplicatesAreNeighborsAndThreadsDoNotMatter) {
   const Matrix<float> other = clustered_points(2000, 6, 3);
   const Neighbors two = knn_graph(other, {.k = 4, .max_exact = 100});
   const ThreadLimit limit(1);
-  EXPECT_TRUE(std::ranges::equal(knn_graph(other, {.k = 4, .max_exact = 100}).ids.flat(), two.ids.flat()));
+  EXPECT_TRUE(
+      std::ranges::equal(knn_graph(other, {.k = 4, .max_exact = 100}).ids.flat(), two.ids.flat()));
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 using Rows = std::vector<std::vector<std::string>>;
 
-Rows parse(std::string_view text, char delimiter = ',', CsvQuotes quotes = CsvQuotes::kAcrossLines) {
+Rows parse(std::string_view text, char delimiter = ',',
+           CsvQuotes quotes = CsvQuotes::kAcrossLines) {
   CsvParser parser(text, "t.csv", delimiter, quotes);
   Rows rows;
   std::vector<std::string> fields;
@@ -34,7 +35,8 @@ TEST(CsvParser, FollowsRfc4180) {
 }
 
 TEST(CsvParser, TakesEveryLineEndAndAByteOrderMark) {
-  EXPECT_EQ(parse("\xEF\xBB\xBF" "a,b\rc,d\ne,f\r\ng,h"),
+  EXPECT_EQ(parse("\xEF\xBB\xBF"
+                  "a,b\rc,d\ne,f\r\ng,h"),
             (Rows{{"a", "b"}, {"c", "d"}, {"e", "f"}, {"g", "h"}}));
   EXPECT_EQ(parse("a\n\n\nb"), (Rows{{"a"}, {"b"}}));
   EXPECT_THAT(parse(""), IsEmpty());

@@ -131,7 +131,9 @@ class FolderReader final : public RecordReader {
       const std::string text = read_file(path);
       read_ += text.size();
       if (text.find('\0') != std::string::npos) continue;
-      record = {to_valid_utf8(fs::relative(path, folder_).string()), to_valid_utf8(text), {},
+      record = {to_valid_utf8(fs::relative(path, folder_).string()),
+                to_valid_utf8(text),
+                {},
                 path.string()};
       return true;
     }

@@ -20,9 +20,15 @@ TEST(Utf8, EachMaximalInvalidPartIsOneReplacement) {
   // The examples of the Unicode standard, table 3-8: truncated sequences count once, overlong forms
   // and surrogates a time per byte.
   const std::string r = kReplacement;
-  EXPECT_EQ(to_valid_utf8("a\xE1\x80\xE2\xF0\x91\x92\xF1\xBF" "b"), "a" + r + r + r + r + "b");
-  EXPECT_EQ(to_valid_utf8("\xC0\xAF\xE0\x80\xBF" "a"), r + r + r + r + r + "a");
-  EXPECT_EQ(to_valid_utf8("\xED\xA0\x80" "a"), r + r + r + "a");
+  EXPECT_EQ(to_valid_utf8("a\xE1\x80\xE2\xF0\x91\x92\xF1\xBF"
+                          "b"),
+            "a" + r + r + r + r + "b");
+  EXPECT_EQ(to_valid_utf8("\xC0\xAF\xE0\x80\xBF"
+                          "a"),
+            r + r + r + r + r + "a");
+  EXPECT_EQ(to_valid_utf8("\xED\xA0\x80"
+                          "a"),
+            r + r + r + "a");
   EXPECT_EQ(to_valid_utf8("12345678\xFF"), "12345678" + r);
   EXPECT_EQ(to_valid_utf8("\xF4\x90\x80\x80"), r + r + r + r);
 }

@@ -108,7 +108,8 @@ Matrix<float> matrix_of_shape(std::span<const size_t> shape, size_t item_bytes, 
                               std::string_view name) {
   size_t cols = 1;
   for (size_t extent : shape.subspan(1)) {
-    if (extent != 0 && cols > kMaxColumns / extent) corrupt(name, "the shape is larger than the file");
+    if (extent != 0 && cols > kMaxColumns / extent)
+      corrupt(name, "the shape is larger than the file");
     cols *= extent;
   }
   const size_t row_bytes = cols * item_bytes;

@@ -34,20 +34,32 @@ std::string raw(std::initializer_list<T> values) {
 
 TEST(Npy, ReadsTypesOrdersAndShapes) {
   EXPECT_THAT(parse_npy(bytes(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }",
-                                  raw<double>({1.5, -2}))), "t").flat(),
+                                  raw<double>({1.5, -2}))),
+                        "t")
+                  .flat(),
               ElementsAre(1.5f, -2));
   EXPECT_THAT(parse_npy(bytes(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2)}",
-                                  "\x01\x02\x03\x04")), "t").flat(),
+                                  "\x01\x02\x03\x04")),
+                        "t")
+                  .flat(),
               ElementsAre(1, 3, 2, 4));
   EXPECT_THAT(parse_npy(bytes(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,)}",
-                                  std::string_view("\x00\x05\xff\xff", 4))), "t").flat(),
+                                  std::string_view("\x00\x05\xff\xff", 4))),
+                        "t")
+                  .flat(),
               ElementsAre(5, -1));
   // halves: 1, -2, the smallest subnormal, 65504
   EXPECT_THAT(parse_npy(bytes(npy("{'descr': '<f2', 'fortran_order': False, 'shape': (4, 1)}",
-                                  raw<uint16_t>({0x3C00, 0xC000, 0x0001, 0x7BFF}))), "t").flat(),
+                                  raw<uint16_t>({0x3C00, 0xC000, 0x0001, 0x7BFF}))),
+                        "t")
+                  .flat(),
               ElementsAre(1, -2, 5.9604645e-8f, 65504));
-  EXPECT_EQ(parse_npy(bytes(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}", "")), "t").rows(), 0u);
-  const auto cube = parse_npy(bytes(npy("{'descr': '|i1', 'fortran_order': False, 'shape': (1, 2, 2)}", "abcd")), "t");
+  EXPECT_EQ(
+      parse_npy(bytes(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}", "")), "t")
+          .rows(),
+      0u);
+  const auto cube = parse_npy(
+      bytes(npy("{'descr': '|i1', 'fortran_order': False, 'shape': (1, 2, 2)}", "abcd")), "t");
   EXPECT_EQ(cube.cols(), 4u);
 }
 
@@ -61,12 +73,18 @@ TEST(Npy, RefusesWhatDoesNotFit) {
     return std::string();
   };
   EXPECT_THAT(reason("hello"), HasSubstr("t.npy: is not a .npy"));
-  EXPECT_THAT(reason(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9, 9)}", "abcd")), HasSubstr("truncated"));
-  EXPECT_THAT(reason(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999)}", "")),
+  EXPECT_THAT(reason(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9, 9)}", "abcd")),
               HasSubstr("truncated"));
-  EXPECT_THAT(reason(npy("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1)}", "abcdefgh")), HasSubstr("type c8"));
-  EXPECT_THAT(reason(npy("{'descr': [('a', '<f4')], 'shape': (1,)}", "abcd")), HasSubstr("structured"));
-  EXPECT_THAT(reason(npy("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", "abcd")), HasSubstr("single number"));
+  EXPECT_THAT(
+      reason(
+          npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999)}", "")),
+      HasSubstr("truncated"));
+  EXPECT_THAT(reason(npy("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1)}", "abcdefgh")),
+              HasSubstr("type c8"));
+  EXPECT_THAT(reason(npy("{'descr': [('a', '<f4')], 'shape': (1,)}", "abcd")),
+              HasSubstr("structured"));
+  EXPECT_THAT(reason(npy("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", "abcd")),
+              HasSubstr("single number"));
 }
 
 TEST(Npy, WhatIsWrittenIsRead) {
@@ -82,21 +100,30 @@ TEST(Npy, WhatIsWrittenIsRead) {
 }
 
 TEST(Fvecs, ReadsAndChecks) {
-  const std::string two = raw<int32_t>({2}) + raw<float>({1, 2}) + raw<int32_t>({2}) + raw<float>({3, 4});
+  const std::string two =
+      raw<int32_t>({2}) + raw<float>({1, 2}) + raw<int32_t>({2}) + raw<float>({3, 4});
   EXPECT_THAT(parse_fvecs(bytes(two), "t").flat(), ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(parse_fvecs({}, "t").rows(), 0u);
-  EXPECT_THAT([&] { parse_fvecs(bytes(two).first(20), "t"); }, ThrowsMessage<Error>(HasSubstr("no multiple of 12")));
-  EXPECT_THAT([] { parse_fvecs(bytes(raw<int32_t>({-1})), "t"); }, ThrowsMessage<Error>(HasSubstr("dim -1")));
-  const std::string mixed = raw<int32_t>({2}) + raw<float>({1, 2}) + raw<int32_t>({1}) + raw<float>({3, 4});
-  EXPECT_THAT([&] { parse_fvecs(bytes(mixed), "t"); }, ThrowsMessage<Error>(HasSubstr("vector 1 has dim 1")));
+  EXPECT_THAT([&] { parse_fvecs(bytes(two).first(20), "t"); },
+              ThrowsMessage<Error>(HasSubstr("no multiple of 12")));
+  EXPECT_THAT([] { parse_fvecs(bytes(raw<int32_t>({-1})), "t"); },
+              ThrowsMessage<Error>(HasSubstr("dim -1")));
+  const std::string mixed =
+      raw<int32_t>({2}) + raw<float>({1, 2}) + raw<int32_t>({1}) + raw<float>({3, 4});
+  EXPECT_THAT([&] { parse_fvecs(bytes(mixed), "t"); },
+              ThrowsMessage<Error>(HasSubstr("vector 1 has dim 1")));
 }
 
 TEST(Idx, ReadsImagesAndChecks) {
-  const std::string_view file("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x02" "\x00\xff\x07\x09", 20);
+  const std::string_view file(
+      "\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x02"
+      "\x00\xff\x07\x09",
+      20);
   const Matrix<float> images = parse_idx(bytes(file), "t");
   EXPECT_EQ(images.rows(), 2u);
   EXPECT_THAT(images.flat(), ElementsAre(0, 255, 7, 9));
-  EXPECT_THAT([&] { parse_idx(bytes(file.substr(0, 18)), "t"); }, ThrowsMessage<Error>(HasSubstr("truncated")));
+  EXPECT_THAT([&] { parse_idx(bytes(file.substr(0, 18)), "t"); },
+              ThrowsMessage<Error>(HasSubstr("truncated")));
   EXPECT_THAT([] { parse_idx(bytes("text"), "t"); }, ThrowsMessage<Error>(HasSubstr("not an IDX")));
 }
 

@@ -1,7 +1,6 @@
 #include "carya/text/lsa.h"
 
 #include <Eigen/Dense>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -83,7 +82,8 @@ void Lsa::index_words() {
 std::vector<std::pair<uint32_t, float>> Lsa::weigh(std::string_view text) const {
   std::vector<uint32_t> ids;
   for (const std::string& word : split_(text)) {
-    if (const auto found = word_ids_.find(word); found != word_ids_.end()) ids.push_back(found->second);
+    if (const auto found = word_ids_.find(word); found != word_ids_.end())
+      ids.push_back(found->second);
   }
   std::ranges::sort(ids);
   std::vector<std::pair<uint32_t, float>> row;
@@ -132,14 +132,18 @@ Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progr
     if (count >= min_documents) counts.emplace_back(word, count);
   }
   n_documents.clear();
-  if (counts.size() > options.max_words) {  // ties by the word, so that the choice is the same each run
+  if (counts.size() >
+      options.max_words) {  // ties by the word, so that the choice is the same each run
     std::ranges::sort(counts, [](const auto& a, const auto& b) {
-      return std::pair(b.second, std::string_view(a.first)) < std::pair(a.second, std::string_view(b.first));
+      return std::pair(b.second, std::string_view(a.first)) <
+             std::pair(a.second, std::string_view(b.first));
     });
     counts.resize(options.max_words);
   }
-  require(!counts.empty(), "no word is in {} or more of the {} texts: there is nothing to compare; use "
-          "another encoder", min_documents, texts.n_texts);
+  require(!counts.empty(),
+          "no word is in {} or more of the {} texts: there is nothing to compare; use "
+          "another encoder",
+          min_documents, texts.n_texts);
   std::ranges::sort(counts);
   Lsa lsa;
   lsa.split_ = std::move(split);
@@ -186,7 +190,8 @@ Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progr
   const Eigen::MatrixXd gram = (q.transpose() * columns.times(rows.times(q))).cast<double>();
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver((gram + gram.transpose()) / 2);
   const auto kept = static_cast<Eigen::Index>(n_dims);
-  const RowMatrix best = q * solver.eigenvectors().rightCols(kept).rowwise().reverse().cast<float>();
+  const RowMatrix best =
+      q * solver.eigenvectors().rightCols(kept).rowwise().reverse().cast<float>();
   lsa.projection_ = Matrix<float>::uninitialized(n_words, n_dims);
   std::copy_n(best.data(), best.size(), lsa.projection_.data());
   for (size_t i = 0; i < n_dims; ++i) {
@@ -197,8 +202,9 @@ Lsa Lsa::fit(const TextSource& texts, const LsaOptions& options, Progress* progr
 }
 
 void Lsa::encode(std::span<const std::string> texts, MatrixView<float> out) const {
-  require(out.rows() == texts.size() && out.cols() == dim(), "the output is {} x {}, but {} x {} is needed",
-          out.rows(), out.cols(), texts.size(), dim());
+  require(out.rows() == texts.size() && out.cols() == dim(),
+          "the output is {} x {}, but {} x {} is needed", out.rows(), out.cols(), texts.size(),
+          dim());
   parallel_for(0, texts.size(), 256, [&](size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       const std::span<float> row = out.row(i);
@@ -254,7 +260,8 @@ Lsa Lsa::open(const std::filesystem::path& path, TextSplitter split) {
       !std::ranges::all_of(weights, [](float x) { return std::isfinite(x); })) {
     in.fail("words, weights and projection do not fit together");
   }
-  lsa.projection_ = Matrix<float>::copy(MatrixView<const float>(projection.data(), weights.size(), n_dims));
+  lsa.projection_ =
+      Matrix<float>::copy(MatrixView<const float>(projection.data(), weights.size(), n_dims));
   lsa.index_words();
   return lsa;
 }

@@ -35,10 +35,10 @@ struct LsaOptions {
 class Lsa {
  public:
   // Time O(words of all texts * n_dims * n_iterations), memory 12 bytes a distinct word of a text
-  // and 4 (n_dims + 20) bytes a word of the vocabulary.  n_dims falls to the vocabulary's size where
-  // that is less.  Throws kInvalidArgument if no text has a word.
-  static Lsa fit(const TextSource& texts, const LsaOptions& options = {}, Progress* progress = nullptr,
-                 TextSplitter split = split_words);
+  // and 4 (n_dims + 20) bytes a word of the vocabulary.  n_dims falls to the vocabulary's size
+  // where that is less.  Throws kInvalidArgument if no text has a word.
+  static Lsa fit(const TextSource& texts, const LsaOptions& options = {},
+                 Progress* progress = nullptr, TextSplitter split = split_words);
   // `split` must be that of fit.  Throws kNotFound, kCorrupt.
   static Lsa open(const std::filesystem::path& path, TextSplitter split = split_words);
   void save(const std::filesystem::path& path) const;

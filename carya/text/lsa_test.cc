@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
-
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -47,7 +46,8 @@ Eigen::VectorXd dense_singular_values(const std::vector<std::string>& texts) {
   Eigen::Index column = 0;
   for (const auto& [word, documents] : counts) {
     const double idf = std::log((1.0 + static_cast<double>(texts.size())) /
-                                (1.0 + static_cast<double>(documents.size()))) + 1;
+                                (1.0 + static_cast<double>(documents.size()))) +
+                       1;
     for (const auto& [document, count] : documents) {
       a(static_cast<Eigen::Index>(document), column) = (1 + std::log(count)) * idf;
     }
@@ -77,7 +77,8 @@ TEST(Lsa, VectorsHaveLengthOneAndUnknownTextsAreZero) {
 }
 
 TEST(Lsa, TopicsAreApart) {
-  const std::vector<std::string> texts = {"red apple pie", "apple pie red", "blue sea fish", "fish blue sea"};
+  const std::vector<std::string> texts = {"red apple pie", "apple pie red", "blue sea fish",
+                                          "fish blue sea"};
   const Lsa lsa = Lsa::fit(text_source(texts), {.n_dims = 2});
   const auto dot = [](const std::vector<float>& a, const std::vector<float>& b) {
     double sum = 0;

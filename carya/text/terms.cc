@@ -16,7 +16,8 @@ constexpr size_t kTextsPerTask = 512;
 class Numbering {
  public:
   uint32_t number(std::string_view text) {
-    const auto [at, is_new] = numbers_.try_emplace(std::string(text), static_cast<uint32_t>(texts_.size()));
+    const auto [at, is_new] =
+        numbers_.try_emplace(std::string(text), static_cast<uint32_t>(texts_.size()));
     if (is_new) texts_.push_back(at->first);
     return at->second;
   }
@@ -50,8 +51,8 @@ TermTable extract_terms(const TextSource& texts, const TermOptions& options, Pro
       for (const std::string& word : text) {
         const uint32_t number = words.number(word);
         if (number == stem_of_word.size()) {
-          stem_of_word.push_back(is_stop_word(word) || word.size() < 2 ? kBreak
-                                                                       : stems.number(stemmer.stem(word)));
+          stem_of_word.push_back(
+              is_stop_word(word) || word.size() < 2 ? kBreak : stems.number(stemmer.stem(word)));
         }
         stream.push_back(number);
       }
@@ -123,7 +124,8 @@ TermTable extract_terms(const TextSource& texts, const TermOptions& options, Pro
   for (size_t text = 0; text < n_texts; ++text) {
     const size_t begin = table.terms.size();
     for (uint64_t key : keys_of(text)) {
-      if (const auto found = term_of.find(key); found != term_of.end()) table.terms.push_back(found->second);
+      if (const auto found = term_of.find(key); found != term_of.end())
+        table.terms.push_back(found->second);
     }
     std::sort(table.terms.begin() + static_cast<ptrdiff_t>(begin), table.terms.end());
     table.starts.push_back(table.terms.size());

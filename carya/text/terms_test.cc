@@ -22,7 +22,8 @@ std::vector<std::string> terms_of(const TermTable& table, size_t text) {
 }
 
 TEST(ExtractTerms, StemsWordsAndPairsThatNoStopWordParts) {
-  const std::vector<std::string> texts = {"Games of the strategy", "strategy games", "a strategy game", ""};
+  const std::vector<std::string> texts = {"Games of the strategy", "strategy games",
+                                          "a strategy game", ""};
   const TermTable table = extract_terms(text_source(texts));
   EXPECT_THAT(terms_of(table, 0), UnorderedElementsAre("games", "strategy"));
   EXPECT_THAT(terms_of(table, 1), UnorderedElementsAre("games", "strategy", "strategy games"));

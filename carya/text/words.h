@@ -18,8 +18,8 @@ struct TextSource {
 TextSource text_source(const std::vector<std::string>& texts);  // `texts` must outlive it
 
 // The words of a text: runs of letters, digits and combining marks (Unicode), in lower case; each
-// Han, Hiragana, Katakana or Hangul character by itself.  Words of more than 64 bytes are cut there.
-// Any bytes are accepted; what is not UTF-8 separates words.
+// Han, Hiragana, Katakana or Hangul character by itself.  Words of more than 64 bytes are cut
+// there. Any bytes are accepted; what is not UTF-8 separates words.
 std::vector<std::string> split_words(std::string_view text);
 
 // English function words and numbers without letters, which name nothing.  `word` is lower case.

@@ -25,7 +25,9 @@ TEST(SplitWords, KnowsUnicode) {
 }
 
 TEST(SplitWords, TakesAnyBytes) {
-  EXPECT_THAT(split_words("a\xff\xfe" "b\xc3"), ElementsAre("a", "b"));
+  EXPECT_THAT(split_words("a\xff\xfe"
+                          "b\xc3"),
+              ElementsAre("a", "b"));
   EXPECT_THAT(split_words(std::string("a\0b", 3)), ElementsAre("a", "b"));
   const auto words = split_words(std::string(1000, 'x'));
   for (const std::string& word : words) EXPECT_LE(word.size(), 64u);

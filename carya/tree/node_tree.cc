@@ -16,7 +16,9 @@ constexpr double kItemsPerLeaf = 40;  // wanted: a page that one reads
 class Cutter {
  public:
   Cutter(const Hierarchy& hierarchy, const BrowseOptions& options)
-      : hierarchy_(hierarchy), min_size_(options.min_cluster_size), max_children_(options.max_children) {}
+      : hierarchy_(hierarchy),
+        min_size_(options.min_cluster_size),
+        max_children_(options.max_children) {}
 
   // Roots of the children, and of the parts too small to be one.
   struct Parts {
@@ -27,8 +29,10 @@ class Cutter {
   // next, among those into about `wanted` children; else the one with the most; none if there is no
   // cut into two.
   Parts cut(uint32_t top, double wanted) const {
-    const size_t least = std::clamp(static_cast<size_t>(wanted / kSpread), size_t{2}, max_children_);
-    const size_t most = std::clamp(static_cast<size_t>(std::ceil(wanted * kSpread)), least, max_children_);
+    const size_t least =
+        std::clamp(static_cast<size_t>(wanted / kSpread), size_t{2}, max_children_);
+    const size_t most =
+        std::clamp(static_cast<size_t>(std::ceil(wanted * kSpread)), least, max_children_);
     std::vector<uint32_t> open, closed, rest;  // open: a heap, the highest first
     double closed_height = 0;                  // the highest of `closed`
     const auto lower = [&](uint32_t a, uint32_t b) {
@@ -59,7 +63,8 @@ class Cutter {
       if (count > most) break;
       if (count < 2) continue;
       const double next_height = std::max(closed_height, open.empty() ? 0 : height(open.front()));
-      const double gap = count < least ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
+      const double gap =
+          count < least ? -1 : (height(opened) - next_height) / (height(opened) + 1e-300);
       if (best.children.size() < least || gap > best_gap) {
         best_gap = gap;
         best.children = open;
@@ -78,7 +83,9 @@ class Cutter {
 
  private:
   static constexpr double kSpread = 1.6;  // of the number of children around the wanted one
-  const Merge& merge(uint32_t node) const { return hierarchy_.merges()[node - hierarchy_.n_items()]; }
+  const Merge& merge(uint32_t node) const {
+    return hierarchy_.merges()[node - hierarchy_.n_items()];
+  }
   double height(uint32_t node) const { return is_item(node) ? 0 : merge(node).height; }
   bool can_open(uint32_t node) const {
     if (is_item(node)) return false;
@@ -99,7 +106,8 @@ NodeTree::NodeTree(std::vector<uint32_t> parents, std::vector<uint32_t> node_of_
   depths_.resize(n);
   first_child_.assign(n + 1, 0);
   for (size_t i = 1; i < n; ++i) {
-    require(parents_[i] < i, "node {} has parent {}: a parent must have a smaller number", i, parents_[i]);
+    require(parents_[i] < i, "node {} has parent {}: a parent must have a smaller number", i,
+            parents_[i]);
     depths_[i] = depths_[parents_[i]] + 1;
     ++first_child_[parents_[i] + 1];
   }
@@ -135,7 +143,8 @@ NodeTree::NodeTree(std::vector<uint32_t> parents, std::vector<uint32_t> node_of_
 }
 
 std::span<const uint32_t> NodeTree::children(uint32_t node) const noexcept {
-  return std::span(children_).subspan(first_child_[node], first_child_[node + 1] - first_child_[node]);
+  return std::span(children_).subspan(first_child_[node],
+                                      first_child_[node + 1] - first_child_[node]);
 }
 std::span<const uint32_t> NodeTree::items(uint32_t node) const noexcept {
   return std::span(item_order_).subspan(first_item_[node], last_item_[node] - first_item_[node]);
@@ -173,13 +182,17 @@ void BrowseOptions::validate() const {
 NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
   options.validate();
   const size_t n = hierarchy.n_items();
-  const double leaf_size = std::max(kItemsPerLeaf, 2.0 * static_cast<double>(options.min_cluster_size));
-  const auto leaves_of = [&](size_t size) { return std::max(1.0, static_cast<double>(size) / leaf_size); };
+  const double leaf_size =
+      std::max(kItemsPerLeaf, 2.0 * static_cast<double>(options.min_cluster_size));
+  const auto leaves_of = [&](size_t size) {
+    return std::max(1.0, static_cast<double>(size) / leaf_size);
+  };
   size_t n_levels = options.n_levels;
   if (n_levels == 0) n_levels = leaves_of(n) < 400 ? 2 : leaves_of(n) < 8000 ? 3 : 4;
   const Cutter cutter(hierarchy, options);
-  // So many children that with as many on each level below the leaves have their size; twice as many
-  // at the top, where people begin and a list of 20 reads better than one topic that holds half.
+  // So many children that with as many on each level below the leaves have their size; twice as
+  // many at the top, where people begin and a list of 20 reads better than one topic that holds
+  // half.
   const auto wanted = [&](size_t size, size_t depth) {
     const double even = std::pow(leaves_of(size), 1.0 / static_cast<double>(n_levels - depth));
     return depth == 0 && n_levels > 1 ? 2 * even : even;
@@ -187,7 +200,8 @@ NodeTree browse_tree(const Hierarchy& hierarchy, const BrowseOptions& options) {
 
   std::vector<uint32_t> parents = {kNoNode}, node_of_item(n, NodeTree::kRoot);
   const auto root = static_cast<uint32_t>(2 * n - 2);
-  std::vector<std::pair<uint32_t, uint32_t>> level = {{0, root}}, next_level;  // (node, hierarchy node)
+  std::vector<std::pair<uint32_t, uint32_t>> level = {{0, root}},
+                                             next_level;  // (node, hierarchy node)
   std::vector<uint32_t> stack;
   const auto hang = [&](uint32_t part, uint32_t node) {  // all items of a part at a node
     stack.assign(1, part);

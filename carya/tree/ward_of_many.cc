@@ -53,7 +53,8 @@ class Merger {
     return merge_groups(items, micro.labels, n_micro);
   }
 
-  uint32_t merge_groups(std::span<const uint32_t> items, std::span<const int32_t> labels, size_t n_groups) {
+  uint32_t merge_groups(std::span<const uint32_t> items, std::span<const int32_t> labels,
+                        size_t n_groups) {
     const LabelGroups groups = group_by_label(labels, n_groups);
     const size_t dim = points_.cols();
     std::vector<uint32_t> nodes;
@@ -70,8 +71,9 @@ class Merger {
       weights.push_back(static_cast<double>(part.size()));
       for (double x : sum) means.push_back(static_cast<float>(x / weights.back()));
       // What k-means cannot part is all alike.
-      nodes.push_back(part.size() == items.size() && part.size() > options_.max_dense ? merge_equals(part)
-                                                                                      : merge_items(part));
+      nodes.push_back(part.size() == items.size() && part.size() > options_.max_dense
+                          ? merge_equals(part)
+                          : merge_items(part));
     }
     return append(agglomerate({means.data(), nodes.size(), dim}, {.weights = weights}), nodes);
   }
@@ -97,7 +99,8 @@ class Merger {
     const auto n = static_cast<uint32_t>(points_.rows());
     const auto height_of = [&](uint32_t node) { return node < n ? 0 : merges_[node - n].height; };
     const auto size_of = [&](uint32_t node) { return node < n ? 1 : merges_[node - n].size; };
-    merges_.push_back({a, b, size_of(a) + size_of(b), std::max({height, height_of(a), height_of(b)})});
+    merges_.push_back(
+        {a, b, size_of(a) + size_of(b), std::max({height, height_of(a), height_of(b)})});
     return static_cast<uint32_t>(n + merges_.size() - 1);
   }
 
@@ -143,18 +146,20 @@ void check(MatrixView<const float> points, const WardOfManyOptions& options) {
 }
 }  // namespace
 
-Hierarchy ward_of_many(MatrixView<const float> points, const WardOfManyOptions& options, Progress* progress) {
+Hierarchy ward_of_many(MatrixView<const float> points, const WardOfManyOptions& options,
+                       Progress* progress) {
   check(points, options);
   return Merger(points, options, progress).run();
 }
 
-Hierarchy ward_of_groups(MatrixView<const float> points, std::span<const int32_t> labels, size_t n_groups,
-                         const WardOfManyOptions& options, Progress* progress) {
+Hierarchy ward_of_groups(MatrixView<const float> points, std::span<const int32_t> labels,
+                         size_t n_groups, const WardOfManyOptions& options, Progress* progress) {
   check(points, options);
-  require(labels.size() == points.rows(), "there are {} labels for {} points", labels.size(), points.rows());
+  require(labels.size() == points.rows(), "there are {} labels for {} points", labels.size(),
+          points.rows());
   for (int32_t label : labels) {
-    require(label >= 0 && static_cast<size_t>(label) < n_groups, "label {} is not in 0 .. {}", label,
-            n_groups - 1);
+    require(label >= 0 && static_cast<size_t>(label) < n_groups, "label {} is not in 0 .. {}",
+            label, n_groups - 1);
   }
   return Merger(points, options, progress).run(labels, n_groups);
 }

@@ -20,7 +20,8 @@ Matrix<float> blobs(size_t n, size_t n_blobs) {
   for (size_t i = 0; i < n; ++i) {
     Rng rng(9, i);
     for (size_t j = 0; j < 3; ++j) {
-      points(i, j) = static_cast<float>(rng.normal() + 40.0 * static_cast<double>((i % n_blobs) * (j + 1) % 7));
+      points(i, j) = static_cast<float>(rng.normal() +
+                                        40.0 * static_cast<double>((i % n_blobs) * (j + 1) % 7));
     }
   }
   return points;
