@@ -477,6 +477,7 @@ class Interruption(CliTest):
         self.assertIn(code, (0, 130))
         items = self.run_json("info", "a.atlas")["items"]
         self.assertEqual(items, 200 if code == 130 else 20_200, message)
+        self.assertIn("a.atlas is unchanged" if code == 130 else "encoding", message)
         self.assertEqual([p.name for p in self.folder.iterdir() if p.name.endswith(".add")], [])
 
 

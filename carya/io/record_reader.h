@@ -34,9 +34,10 @@ class RecordReader {
 };
 
 struct ReadOptions {
-  std::vector<std::string> text_columns = {};  // joined by ": "; empty: "text", or the only text column
-  std::string id_column = {};                // empty: "id" where there is one, else the item's number
-  char delimiter = 0;                     // 0: tab for .tsv, else the likeliest of , ; tab |
+  std::vector<std::string> text_columns =
+      {};                      // joined by ": "; empty: "text", or the only text column
+  std::string id_column = {};  // empty: "id" where there is one, else the item's number
+  char delimiter = 0;          // 0: tab for .tsv, else the likeliest of , ; tab |
 };
 
 enum class InputFormat { kFolder, kLines, kCsv, kTsv, kJsonLines, kNpy, kFvecs, kIdx };

@@ -84,18 +84,21 @@ TEST_F(RecordsTest, CsvColumnsBecomeTextIdAndValues) {
 }
 
 TEST_F(RecordsTest, CsvMistakesSayWhatAndWhere) {
-  EXPECT_THAT([&] { read(file("a.csv", "id,text\n1,a\n2\n")); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("a.csv:3"), HasSubstr("1 fields, the header has 2"))));
-  EXPECT_THAT([&] { read(file("a.csv", "x,y\n1,2\n")); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("which column is the text?"), HasSubstr("x, y"))));
+  EXPECT_THAT(
+      [&] { read(file("a.csv", "id,text\n1,a\n2\n")); },
+      ThrowsMessage<Error>(AllOf(HasSubstr("a.csv:3"), HasSubstr("1 fields, the header has 2"))));
+  EXPECT_THAT(
+      [&] { read(file("a.csv", "x,y\n1,2\n")); },
+      ThrowsMessage<Error>(AllOf(HasSubstr("which column is the text?"), HasSubstr("x, y"))));
   EXPECT_THAT([&] { read(file("a.csv", "x,y\n"), {.text_columns = {"z"}}); },
               ThrowsMessage<Error>(HasSubstr("has no column 'z'; there are: x, y")));
   EXPECT_THAT([&] { read(file("a.csv", "")); }, ThrowsMessage<Error>(HasSubstr("is empty")));
 }
 
 TEST_F(RecordsTest, JsonLinesKeepTypesAndGrowColumns) {
-  const auto reader = open_records(
-      file("a.jsonl", "{\"text\":\"a\",\"n\":3}\n\n{\"id\":9,\"text\":\"b\",\"x\":1.5,\"t\":[1,2],\"z\":null}\n"));
+  const auto reader = open_records(file(
+      "a.jsonl",
+      "{\"text\":\"a\",\"n\":3}\n\n{\"id\":9,\"text\":\"b\",\"x\":1.5,\"t\":[1,2],\"z\":null}\n"));
   const auto records = read(*reader);
   ASSERT_EQ(records.size(), 2u);
   EXPECT_THAT(reader->columns(), ElementsAre("n", "x", "t", "z"));
@@ -108,9 +111,11 @@ TEST_F(RecordsTest, JsonLinesKeepTypesAndGrowColumns) {
 TEST_F(RecordsTest, JsonMistakesSayWhatAndWhere) {
   EXPECT_THAT([&] { read(file("a.jsonl", "{\"text\":\"a\"}\n{\"text\":\n")); },
               ThrowsMessage<Error>(AllOf(HasSubstr("a.jsonl:2"), HasSubstr("not a JSON object"))));
-  EXPECT_THAT([&] { read(file("a.jsonl", "[1]\n")); }, ThrowsMessage<Error>(HasSubstr("not a JSON object")));
-  EXPECT_THAT([&] { read(file("a.jsonl", "{\"body\":\"a\"}\n")); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("no field 'text'"), HasSubstr("there are: body"))));
+  EXPECT_THAT([&] { read(file("a.jsonl", "[1]\n")); },
+              ThrowsMessage<Error>(HasSubstr("not a JSON object")));
+  EXPECT_THAT(
+      [&] { read(file("a.jsonl", "{\"body\":\"a\"}\n")); },
+      ThrowsMessage<Error>(AllOf(HasSubstr("no field 'text'"), HasSubstr("there are: body"))));
   EXPECT_THAT([&] { read(file("a.jsonl", std::string(100'000, '['))); },
               ThrowsMessage<Error>(HasSubstr("a.jsonl:1")));
 }
