@@ -22,3 +22,7 @@ if(CARYA_SANITIZE)
   add_compile_options(-fsanitize=${CARYA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CARYA_SANITIZE})
 endif()
+# The fuzzers see which branches the libraries take, or they would only guess.
+if(CARYA_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -19,7 +19,13 @@ struct AddArguments {
 
 void run(const AddArguments& args) {
   TerminalProgress progress;
-  const size_t n_new = add_to_atlas(args.atlas, args.input, args.read.checked(), &progress);
+  size_t n_new = 0;
+  try {
+    n_new = add_to_atlas(args.atlas, args.input, args.read.checked(), &progress);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCancelled) throw;
+    throw Error(ErrorKind::kCancelled, fmt::format("stopped; {} is unchanged", args.atlas));
+  }
   if (args.json) return print_json({{"added", n_new}});
   print_line(fmt::format("{}: {} items added", args.atlas, n_new));
 }

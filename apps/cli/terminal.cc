@@ -15,6 +15,8 @@ namespace carya::cli {
 namespace {
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr size_t kStageWidth = 22;
+constexpr double kBrief = 0.1;  // seconds: hundreds of such stages would hide the others
 constexpr const char* kClearLine = "\r\033[K";
 
 volatile std::sig_atomic_t stop_signal = 0;
@@ -76,7 +78,7 @@ void TerminalProgress::draw() {
   last_draw_ = Clock::now();
   const double seconds = std::chrono::duration<double>(last_draw_ - stage_start_).count();
   const double rate = seconds > 0.2 ? static_cast<double>(done_) / seconds : 0;
-  std::string line = fmt::format("{:<20}", stage_);
+  std::string line = fmt::format("{:<{}} ", stage_, kStageWidth);
   if (total_ > 0 && done_ > 0) {
     line += fmt::format(
         "{:3.0f} %  {} of {} {}", 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
@@ -93,10 +95,12 @@ void TerminalProgress::draw() {
 void TerminalProgress::finish_stage() {
   if (stage_.empty()) return;
   const double seconds = std::chrono::duration<double>(Clock::now() - stage_start_).count();
-  const bool is_brief = seconds < 0.1;  // hundreds of such lines would hide the others
-  if (is_terminal_ && is_brief) fmt::print(stderr, kClearLine);
-  if (!is_brief) fmt::print(stderr, "{}{:<20}{}{:.1f} s\n", is_terminal_ ? kClearLine : "", stage_,
-             done_ > 0 ? fmt::format("{} {}, ", done_, unit_) : "", seconds);
+  if (seconds < kBrief) {
+    if (is_terminal_) fmt::print(stderr, kClearLine);
+  } else {
+    fmt::print(stderr, "{}{:<{}} {}{:.1f} s\n", is_terminal_ ? kClearLine : "", stage_, kStageWidth,
+               done_ > 0 ? fmt::format("{} {}, ", done_, unit_) : "", seconds);
+  }
   stage_.clear();
 }
 
