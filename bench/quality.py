@@ -121,7 +121,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         tf_idf = TfidfVectorizer(sublinear_tf=True, min_df=3).fit_transform(texts)
-        words = normalize(TruncatedSVD(100, random_state=args.seed).fit_transform(tf_idf))
+        words = TruncatedSVD(100, random_state=args.seed).fit_transform(tf_idf)
         words_seconds = time.perf_counter() - start
         start = time.perf_counter()
         carya(args.carya, "encode", args.input, "--encoder", "minilm", "-o", f"{folder}/vectors.npy")
@@ -129,7 +129,7 @@ def main():
         sentences_seconds = time.perf_counter() - start
         score_k_means("TF-IDF + SVD-100 + k-means", words, classes, args)
         score_k_means("sentence vectors + k-means", sentences, classes, args)
-        score_k_means("both joined + k-means", np.hstack([words, sentences]), classes, args)
+        score_k_means("both joined + k-means", np.hstack([normalize(words), sentences]), classes, args)
         score_hdbscan("sentence vectors + PCA-10 + hdbscan", sentences, classes, args)
         for encoder in args.encoders:
             atlas = built.get(encoder)
