@@ -32,7 +32,8 @@ void add_export(CLI::App& app) {
   auto args = std::make_shared<ExportArguments>();
   CLI::App* verb = app.add_subcommand("export", "The tree and the items for other programs");
   verb->add_option("atlas", args->atlas)->required();
-  verb->add_option("--format", args->format, "json, csv, newick, linkage (scipy's matrix) or svg (a picture)")
+  verb->add_option("--format", args->format,
+                   "json, csv, newick, linkage (scipy's matrix) or svg (a picture)")
       ->capture_default_str();
   verb->add_option("-o,--output", args->output, "a file; - is standard output")
       ->capture_default_str();

@@ -19,10 +19,12 @@ namespace carya {
 namespace {
 
 constexpr std::string_view kMethodNames[] = {"diffusion", "hdbscan", "kmeans-tree"};
-constexpr size_t kDiffusionDims = 48;  // 45 to 60 are equal within noise, 100 is worse: docs/quality.md
-constexpr size_t kMinSamples = 5;       // neighbours that make an item part of the density
-constexpr size_t kDensityNeighbors = 15;  // of the graph that the density's spanning tree is taken from
-constexpr double kUsualShare = 0.75;    // of a cluster's items are within its usual distance
+constexpr size_t kDiffusionDims =
+    48;                            // 45 to 60 are equal within noise, 100 is worse: docs/quality.md
+constexpr size_t kMinSamples = 5;  // neighbours that make an item part of the density
+constexpr size_t kDensityNeighbors =
+    15;                               // of the graph that the density's spanning tree is taken from
+constexpr double kUsualShare = 0.75;  // of a cluster's items are within its usual distance
 constexpr float kOutlierStrength = 0.5f;  // an outlier is more than twice as far out
 constexpr size_t kItemsPerLeaf = 40;
 constexpr size_t kBranching = 12;
@@ -56,7 +58,8 @@ CsrGraph connected_graph(MatrixView<const float> vectors, const Neighbors& neigh
 }
 
 // The mean of the points with each label; negative labels do not count.
-Matrix<float> means_of(MatrixView<const float> points, std::span<const int32_t> labels, size_t n_labels) {
+Matrix<float> means_of(MatrixView<const float> points, std::span<const int32_t> labels,
+                       size_t n_labels) {
   Matrix<double> sums(n_labels, points.cols());
   std::vector<size_t> sizes(n_labels, 0);
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -68,7 +71,8 @@ Matrix<float> means_of(MatrixView<const float> points, std::span<const int32_t> 
   Matrix<float> means(n_labels, points.cols());
   for (size_t label = 0; label < n_labels; ++label) {
     const double size = static_cast<double>(std::max<size_t>(sizes[label], 1));
-    for (size_t j = 0; j < points.cols(); ++j) means(label, j) = static_cast<float>(sums(label, j) / size);
+    for (size_t j = 0; j < points.cols(); ++j)
+      means(label, j) = static_cast<float>(sums(label, j) / size);
   }
   return means;
 }
@@ -82,12 +86,14 @@ struct Density {
 };
 
 // Labels of noise become those of the nearest centre.  With no cluster at all, all are one.
-Density find_density(MatrixView<const float> points, const Neighbors& neighbors, size_t min_cluster_size) {
+Density find_density(MatrixView<const float> points, const Neighbors& neighbors,
+                     size_t min_cluster_size) {
   const size_t min_samples = std::min({kMinSamples, points.rows() - 1, neighbors.ids.cols()});
   MutualReachabilityTree spanning = knn_graph_mst(points, neighbors, {.min_samples = min_samples});
   const HdbscanResult found =
       hdbscan_of_mst(spanning.edges, std::move(spanning.core_distances), min_cluster_size);
-  Density density{found.labels, std::vector<uint8_t>(points.rows(), 0), found.hierarchy, found.selected.size()};
+  Density density{found.labels, std::vector<uint8_t>(points.rows(), 0), found.hierarchy,
+                  found.selected.size()};
   for (size_t i = 0; i < density.labels.size(); ++i) density.is_noise[i] = density.labels[i] < 0;
   if (density.n_clusters == 0) {
     density.n_clusters = 1;
@@ -122,8 +128,9 @@ void judge(MatrixView<const float> points, const Density& density, Organised& re
   std::vector<float> usual(density.n_clusters, 0.0f);
   for (size_t c = 0; c < usual.size(); ++c) {
     if (of_cluster[c].empty()) continue;
-    const auto at = of_cluster[c].begin() +
-                    static_cast<ptrdiff_t>(kUsualShare * static_cast<double>(of_cluster[c].size() - 1));
+    const auto at =
+        of_cluster[c].begin() +
+        static_cast<ptrdiff_t>(kUsualShare * static_cast<double>(of_cluster[c].size() - 1));
     std::nth_element(of_cluster[c].begin(), at, of_cluster[c].end());
     usual[c] = *at;
   }
@@ -137,7 +144,8 @@ void judge(MatrixView<const float> points, const Density& density, Organised& re
 }
 
 // Clusters of clusters down to leaves of about 40 items.
-KMeansTree kmeans_tree(MatrixView<const float> vectors, const OrganiseOptions& options, Progress* progress) {
+KMeansTree kmeans_tree(MatrixView<const float> vectors, const OrganiseOptions& options,
+                       Progress* progress) {
   const size_t leaf_size = std::max(kItemsPerLeaf, 2 * options.cluster_size_for(vectors.rows()));
   std::vector<KMeansLevel> levels;
   for (size_t k = vectors.rows() / leaf_size; k >= 2; k /= kBranching) {
@@ -152,7 +160,8 @@ KMeansTree kmeans_tree(MatrixView<const float> vectors, const OrganiseOptions& o
 NodeTree nodes_of(const KMeansTree& means) {
   const size_t n_levels = means.levels.size();
   std::vector<uint32_t> parents = {kNoNode}, node_above = {NodeTree::kRoot};
-  for (size_t level = n_levels; level-- > 0;) {  // node_above: the node of each cluster one level up
+  for (size_t level = n_levels;
+       level-- > 0;) {  // node_above: the node of each cluster one level up
     const size_t k = means.levels[level].centroids.rows();
     std::vector<uint8_t> used(k, 0);
     const std::vector<int32_t> labels = means.labels(level);
@@ -167,7 +176,8 @@ NodeTree nodes_of(const KMeansTree& means) {
     node_above = std::move(nodes);
   }
   std::vector<uint32_t> node_of_item;
-  for (int32_t label : means.labels(0)) node_of_item.push_back(node_above[static_cast<size_t>(label)]);
+  for (int32_t label : means.labels(0))
+    node_of_item.push_back(node_above[static_cast<size_t>(label)]);
   return NodeTree(std::move(parents), std::move(node_of_item));
 }
 
@@ -178,7 +188,8 @@ Hierarchy merges_of(const NodeTree& tree) {
   std::vector<uint32_t> made(tree.n_nodes(), kNoNode);
   std::vector<uint32_t> nodes(tree.n_nodes());
   std::iota(nodes.begin(), nodes.end(), 0u);
-  std::ranges::stable_sort(nodes, [&](uint32_t a, uint32_t b) { return tree.depth(a) > tree.depth(b); });
+  std::ranges::stable_sort(nodes,
+                           [&](uint32_t a, uint32_t b) { return tree.depth(a) > tree.depth(b); });
   const auto size_of = [&](uint32_t node) { return node < n ? 1 : merges[node - n].size; };
   for (uint32_t node : nodes) {
     std::vector<uint32_t> parts(tree.own_items(node).begin(), tree.own_items(node).end());
@@ -198,8 +209,8 @@ Hierarchy merges_of(const NodeTree& tree) {
   return Hierarchy(n, std::move(merges));
 }
 
-// Items that were left at an inner node move to the leaf below it where most of their neighbours are,
-// the nearer ones counting more; an item none of whose neighbours is there stays.
+// Items that were left at an inner node move to the leaf below it where most of their neighbours
+// are, the nearer ones counting more; an item none of whose neighbours is there stays.
 NodeTree settle(const NodeTree& tree, const Neighbors& neighbors) {
   std::vector<uint32_t> node_of(tree.nodes_of_items().begin(), tree.nodes_of_items().end());
   for (size_t round = 0; round < kSettlingRounds; ++round) {
@@ -215,7 +226,8 @@ NodeTree settle(const NodeTree& tree, const Neighbors& neighbors) {
         weight *= 0.9;
       }
       if (votes.empty()) continue;
-      moves.emplace_back(item, std::ranges::max_element(votes, {}, [](const auto& v) { return v.second; })->first);
+      moves.emplace_back(
+          item, std::ranges::max_element(votes, {}, [](const auto& v) { return v.second; })->first);
     }
     if (moves.empty()) break;
     for (const auto& [item, leaf] : moves) node_of[item] = leaf;
@@ -231,14 +243,14 @@ std::string_view organise_method_name(OrganiseMethod method) {
 
 OrganiseMethod organise_method_from_name(std::string_view name) {
   const auto found = std::ranges::find(kMethodNames, name);
-  require(found != std::end(kMethodNames), "'{}' organises nothing: use diffusion, hdbscan or kmeans-tree",
-          name);
+  require(found != std::end(kMethodNames),
+          "'{}' organises nothing: use diffusion, hdbscan or kmeans-tree", name);
   return static_cast<OrganiseMethod>(found - std::begin(kMethodNames));
 }
 
 void OrganiseOptions::validate() const {
-  require(!min_cluster_size || *min_cluster_size >= 2, "--min-cluster-size is {}: a topic has 2 items or more",
-          min_cluster_size.value_or(0));
+  require(!min_cluster_size || *min_cluster_size >= 2,
+          "--min-cluster-size is {}: a topic has 2 items or more", min_cluster_size.value_or(0));
   require(n_levels <= 10, "--levels is {}: 1 to 10, or 0 to choose", n_levels);
 }
 
@@ -248,8 +260,8 @@ size_t OrganiseOptions::cluster_size_for(size_t n_items) const {
   return static_cast<size_t>(std::clamp(root / 4, 5.0, 50.0));
 }
 
-Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors, const OrganiseOptions& options,
-                   Progress* progress) {
+Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors,
+                   const OrganiseOptions& options, Progress* progress) {
   options.validate();
   const size_t n = vectors.rows();
   require(n >= 1, "there are no items to organise");
@@ -257,21 +269,23 @@ Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors, 
 
   const size_t cluster_size = options.cluster_size_for(n);
   const BrowseOptions browse{.n_levels = options.n_levels, .min_cluster_size = cluster_size};
-  // The space in which items are near: where clusters are looked for, and what strength is measured in.
+  // The space in which items are near: where clusters are looked for, and what strength is measured
+  // in.
   Matrix<float> coordinates;
   Neighbors near;
   if (options.method == OrganiseMethod::kDiffusion) {
     coordinates = diffusion_coordinates(connected_graph(vectors, neighbors),
                                         {.n_dims = kDiffusionDims, .seed = options.seed}, progress);
-    near = knn_graph(coordinates, {.k = std::min(kDensityNeighbors, n - 1), .seed = options.seed}, progress);
+    near = knn_graph(coordinates, {.k = std::min(kDensityNeighbors, n - 1), .seed = options.seed},
+                     progress);
   }
   const MatrixView<const float> space = coordinates.empty() ? vectors : coordinates.view();
   const Density density = find_density(space, coordinates.empty() ? neighbors : near, cluster_size);
   Organised result = [&]() -> Organised {
     switch (options.method) {
       case OrganiseMethod::kDiffusion: {
-        Hierarchy hierarchy =
-            ward_of_groups(space, density.labels, density.n_clusters, {.seed = options.seed}, progress);
+        Hierarchy hierarchy = ward_of_groups(space, density.labels, density.n_clusters,
+                                             {.seed = options.seed}, progress);
         NodeTree tree = settle(browse_tree(hierarchy, browse), neighbors);
         return {std::move(hierarchy), std::move(tree), {}, {}};
       }
@@ -279,7 +293,8 @@ Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors, 
         NodeTree tree = settle(browse_tree(density.hierarchy, browse), neighbors);
         return {density.hierarchy, std::move(tree), {}, {}};
       }
-      case OrganiseMethod::kKMeansTree: break;
+      case OrganiseMethod::kKMeansTree:
+        break;
     }
     NodeTree tree = nodes_of(kmeans_tree(vectors, options, progress));
     Hierarchy hierarchy = merges_of(tree);

@@ -16,11 +16,12 @@ namespace carya {
 
 // What builds the hierarchy.
 enum class OrganiseMethod {
-  kDiffusion,   // HDBSCAN* clusters of diffusion coordinates, merged by Ward: best (docs/quality.md)
-  kHdbscan,     // HDBSCAN* on the vectors as they are: density, many outliers
+  kDiffusion,  // HDBSCAN* clusters of diffusion coordinates, merged by Ward: best (docs/quality.md)
+  kHdbscan,    // HDBSCAN* on the vectors as they are: density, many outliers
   kKMeansTree,  // hierarchical k-means: even sizes
 };
-std::string_view organise_method_name(OrganiseMethod method);  // "diffusion", "hdbscan", "kmeans-tree"
+std::string_view organise_method_name(
+    OrganiseMethod method);  // "diffusion", "hdbscan", "kmeans-tree"
 // Throws kInvalidArgument naming what is allowed.
 OrganiseMethod organise_method_from_name(std::string_view name);
 
@@ -45,10 +46,10 @@ struct Organised {
 
 // Gives every item a place.  vectors [n >= 1, dim]; neighbors: their k-NN graph.
 //
-// kDiffusion: diffusion coordinates of the neighbour graph (embed/spectrum.h); in them the clusters of
-// HDBSCAN* (card 076; by a k-NN graph above 16,384 items); what that calls noise goes to the cluster of
-// the nearest centre; Ward merges the items of each cluster, then the clusters.
-// O(n (k + 100) 100) time beside merging, about 800 n bytes.  The same for every number of threads.
+// kDiffusion: diffusion coordinates of the neighbour graph (embed/spectrum.h); in them the clusters
+// of HDBSCAN* (card 076; by a k-NN graph above 16,384 items); what that calls noise goes to the
+// cluster of the nearest centre; Ward merges the items of each cluster, then the clusters. O(n (k +
+// 100) 100) time beside merging, about 800 n bytes.  The same for every number of threads.
 Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors,
                    const OrganiseOptions& options, Progress* progress = nullptr);
 
