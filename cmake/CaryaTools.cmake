@@ -25,4 +25,5 @@ endif()
 # The fuzzers see which branches the libraries take, or they would only guess.
 if(CARYA_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -85,8 +85,7 @@ ClaimRow tree_is_exact(bool quick) {
 }
 
 std::vector<int32_t> package_labels() {
-  const auto path =
-      std::filesystem::path(__FILE__).parent_path() / "testdata/clusterable_hdbscan.csv";
+  const auto path = std::filesystem::path(CARYA_REPRODUCE_TESTDATA) / "clusterable_hdbscan.csv";
   std::ifstream in(path);
   if (!in) {
     throw Error(

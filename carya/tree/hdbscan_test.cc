@@ -92,8 +92,7 @@ std::optional<std::pair<Matrix<float>, Fixture>> clusterable() {
   const auto path = std::filesystem::path(data) / "clusterable/clusterable_data.npy";
   if (!std::filesystem::exists(path)) return std::nullopt;
   Fixture fixture;
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path() /
-                   "../../reproduce/testdata/clusterable_hdbscan.csv");
+  std::ifstream in(std::filesystem::path(CARYA_REPRODUCE_TESTDATA) / "clusterable_hdbscan.csv");
   std::string line;
   std::getline(in, line);
   int32_t label = 0, leaf_label = 0;
