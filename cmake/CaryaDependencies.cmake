@@ -17,4 +17,3 @@ target_compile_definitions(PkgConfig::HWY INTERFACE "HWY_DISABLED_TARGETS=(HWY_S
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
-find_library(LAPACKE_LIBRARY lapacke REQUIRED)

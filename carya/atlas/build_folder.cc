@@ -1,8 +1,8 @@
 #include "carya/atlas/build_folder.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "carya/atlas/atlas_files.h"
@@ -24,9 +24,13 @@ Json read_state(const fs::path& folder) {
 }  // namespace
 
 size_t peak_memory() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<size_t>(usage.ru_maxrss) * 1024;
+  // Not getrusage(): its peak counts what ran in the process before exec, a shell or Python.
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    size_t kibibytes = 0;
+    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+  }
+  return 0;
 }
 
 BuildFolder::BuildFolder(fs::path folder, const Json& fingerprint, bool resume)
