@@ -35,14 +35,13 @@ WeightFormat weight_format(Precision precision) {
   switch (precision) {
     case Precision::kF32:
       return WeightFormat::kF32;
-    case Precision::kBf16:
-      return WeightFormat::kBf16;
     case Precision::kInt8:
       return WeightFormat::kInt8;
+    case Precision::kBf16:
     case Precision::kAuto:
       break;
   }
-  return is_fast(WeightFormat::kInt8) ? WeightFormat::kInt8 : WeightFormat::kF32;
+  return WeightFormat::kBf16;  // the encoder falls back to f32 where the CPU lacks it
 }
 
 Precision precision_of(WeightFormat format) {
@@ -230,7 +229,11 @@ Representation Representation::fit(const TextSource& texts, const EncoderOptions
         {"static " + model.filename().string(), kSentenceWeight,
          std::make_unique<StaticView>(static_encoder(model, cache, progress))});
   } else if (has_model) {
-    auto view = std::make_unique<SentenceView>(model, options.precision);
+    // Joined with the words, what int8 rounds away does not show (docs/quality.md).
+    const bool is_int8 =
+        options.precision == Precision::kAuto && is_auto && is_fast(WeightFormat::kInt8);
+    auto view =
+        std::make_unique<SentenceView>(model, is_int8 ? Precision::kInt8 : options.precision);
     const std::string name =
         fmt::format("{} ({})", model.filename().string(), view->precision_name());
     representation.parts_.push_back({name, kSentenceWeight, std::move(view)});

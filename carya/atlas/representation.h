@@ -23,8 +23,9 @@ struct EncoderOptions {
   //       words and pieces; lsa: the words alone; else the folder of a sentence-transformers model,
   //       used like minilm.
   std::string encoder = "auto";
-  Precision precision =
-      Precision::kAuto;         // auto: int8 where the CPU has instructions for it, else f32
+  // auto: bf16 where the CPU computes with it, else f32, whose vectors agree with the model's own
+  // to a cosine of 0.9999; joined with the words, for encoder "auto", int8 (0.99), twice as fast.
+  Precision precision = Precision::kAuto;
   std::filesystem::path cache;  // where models/all-MiniLM-L6-v2 lies; empty: CARYA_CACHE
   uint64_t seed = 0;
 };
