@@ -311,7 +311,7 @@ Representation Representation::open(const fs::path& folder) {
         if (found == std::end(kPrecisionNames))
           throw Error(ErrorKind::kCorrupt, "unknown precision");
         require_model(model);
-        if (checksum_of_file(weights_file(model)) != part.at("checksum")) {
+        if (checksum_of_file(weights_file(model)) != part.at("checksum").get<std::string>()) {
           throw Error(
               ErrorKind::kCorrupt,
               fmt::format(
