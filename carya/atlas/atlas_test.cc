@@ -76,9 +76,15 @@ TEST_F(AtlasTest, EveryModeFindsTheThemeOfTheQuery) {
     ASSERT_THAT(hits, SizeIs(20));
     EXPECT_THAT(themes_of(atlas, hits), Each("music"));
     for (size_t i = 0; i < hits.size(); ++i) {
-      if (i > 0) EXPECT_GE(hits[i - 1].score, hits[i].score);
-      if (mode == SearchMode::kLexical) EXPECT_FALSE(hits[i].similarity.has_value());
-      if (mode == SearchMode::kVector) EXPECT_NEAR(hits[i].score, *hits[i].similarity, 1e-9);
+      if (i > 0) {
+        EXPECT_GE(hits[i - 1].score, hits[i].score);
+      }
+      if (mode == SearchMode::kLexical) {
+        EXPECT_FALSE(hits[i].similarity.has_value());
+      }
+      if (mode == SearchMode::kVector) {
+        EXPECT_NEAR(hits[i].score, *hits[i].similarity, 1e-9);
+      }
     }
   }
 }
@@ -104,7 +110,9 @@ TEST_F(AtlasTest, FiltersHoldWhateverShareTheyAccept) {
     for (const AtlasHit& hit : search("size < 30")) EXPECT_LT(hit.item, 30u);
     EXPECT_EQ(search("size >= 0").size(),
               atlas.search("guitar melody music", {.k = 300, .mode = mode}).size());
-    if (mode == SearchMode::kVector) EXPECT_THAT(search("size < 30"), SizeIs(30));
+    if (mode == SearchMode::kVector) {
+      EXPECT_THAT(search("size < 30"), SizeIs(30));
+    }
   }
   EXPECT_THAT([&] { atlas.search("x", {.where = "colour = red"}); },
               ThrowsMessage<Error>(HasSubstr("no column 'colour'")));

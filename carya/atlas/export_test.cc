@@ -42,7 +42,9 @@ TEST_F(ExportTest, JsonHoldsTheTree) {
   for (uint32_t node = 0; node < atlas.tree().n_nodes(); ++node) {
     EXPECT_EQ(json["nodes"][node]["size"], atlas.tree().size(node));
     EXPECT_EQ(json["nodes"][node]["name"], atlas.name(node).name);
-    if (node > 0) EXPECT_EQ(json["nodes"][node]["parent"], atlas.tree().parent(node));
+    if (node > 0) {
+      EXPECT_EQ(json["nodes"][node]["parent"], atlas.tree().parent(node));
+    }
   }
   for (uint32_t item = 0; item < atlas.n_items(); ++item) {
     EXPECT_EQ(json["items"][item]["id"], atlas.items().id(item));

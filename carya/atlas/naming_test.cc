@@ -50,7 +50,9 @@ TEST(Naming, KeywordsTellANodeFromItsSiblings) {
     for (const std::string& keyword : names[node].keywords) all += keyword + " ";
     EXPECT_THAT(all, ::testing::HasSubstr(expected[node - 1]));
     for (size_t other = 1; other <= 4; ++other) {
-      if (other != node) EXPECT_THAT(all, Not(::testing::HasSubstr(expected[other - 1])));
+      if (other != node) {
+        EXPECT_THAT(all, Not(::testing::HasSubstr(expected[other - 1])));
+      }
     }
     EXPECT_LE(names[node].keywords.size(), 8u);
     EXPECT_FALSE(names[node].name.empty());
