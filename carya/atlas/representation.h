@@ -26,7 +26,7 @@ struct EncoderOptions {
   // auto: bf16 where the CPU computes with it, else f32, whose vectors agree with the model's own
   // to a cosine of 0.9999; joined with the words, for encoder "auto", int8 (0.99), twice as fast.
   Precision precision = Precision::kAuto;
-  std::filesystem::path cache;  // where models/all-MiniLM-L6-v2 lies; empty: CARYA_CACHE
+  std::filesystem::path cache = {};  // where models/all-MiniLM-L6-v2 lies; empty: CARYA_CACHE
   uint64_t seed = 0;
 };
 
