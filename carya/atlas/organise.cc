@@ -109,12 +109,42 @@ Density find_density(MatrixView<const float> points, const Neighbors& neighbors,
   return density;
 }
 
-// Strength and outliers, from the distances to the centres of the clusters.
-void judge(MatrixView<const float> points, const Density& density, Organised& result) {
-  const Matrix<float> centres = means_of(points, density.labels, density.n_clusters);
-  const size_t n = points.rows();
-  std::vector<float> distance(n);
+// The distance within which kUsualShare of some items are; 0 for none.
+float usual_distance(std::vector<float> distances) {
+  if (distances.empty()) return 0;
+  const auto at = distances.begin() +
+                  static_cast<ptrdiff_t>(kUsualShare * static_cast<double>(distances.size() - 1));
+  std::nth_element(distances.begin(), at, distances.end());
+  return *at;
+}
+
+// [n], in (0, 1]: the usual distance in an item's cluster, at least `least`, over its own.
+std::vector<float> how_usual(std::span<const float> distances, const Density& density,
+                             float least) {
   std::vector<std::vector<float>> of_cluster(density.n_clusters);
+  for (size_t i = 0; i < distances.size(); ++i) {
+    if (!density.is_noise[i]) {
+      of_cluster[static_cast<size_t>(density.labels[i])].push_back(distances[i]);
+    }
+  }
+  std::vector<float> usual;
+  for (std::vector<float>& own : of_cluster)
+    usual.push_back(std::max(usual_distance(std::move(own)), least));
+  std::vector<float> result;
+  for (size_t i = 0; i < distances.size(); ++i) {
+    const float radius = usual[static_cast<size_t>(density.labels[i])];
+    result.push_back(distances[i] <= radius ? 1.0f : std::max(radius / distances[i], 1e-3f));
+  }
+  return result;
+}
+
+// Strength and outliers, from the distances to the centres of the clusters, and to the neighbours:
+// in diffusion coordinates a lone item is where the walk from it leads, however far that is.
+void judge(MatrixView<const float> points, const Density& density, const Neighbors& neighbors,
+           Organised& result) {
+  const Matrix<float> centres = means_of(points, density.labels, density.n_clusters);
+  const size_t n = points.rows(), last = std::min(kMinSamples, neighbors.ids.cols()) - 1;
+  std::vector<float> to_centre(n), to_neighbor(n);
   for (size_t i = 0; i < n; ++i) {
     const auto cluster = static_cast<size_t>(density.labels[i]);
     double squares = 0;
@@ -122,24 +152,15 @@ void judge(MatrixView<const float> points, const Density& density, Organised& re
       const double difference = points(i, j) - centres(cluster, j);
       squares += difference * difference;
     }
-    distance[i] = static_cast<float>(std::sqrt(squares));
-    if (!density.is_noise[i]) of_cluster[cluster].push_back(distance[i]);
+    to_centre[i] = static_cast<float>(std::sqrt(squares));
+    to_neighbor[i] = std::sqrt(neighbors.distances(i, last));
   }
-  std::vector<float> usual(density.n_clusters, 0.0f);
-  for (size_t c = 0; c < usual.size(); ++c) {
-    if (of_cluster[c].empty()) continue;
-    const auto at =
-        of_cluster[c].begin() +
-        static_cast<ptrdiff_t>(kUsualShare * static_cast<double>(of_cluster[c].size() - 1));
-    std::nth_element(of_cluster[c].begin(), at, of_cluster[c].end());
-    usual[c] = *at;
-  }
-  result.strength.resize(n);
-  result.is_outlier.resize(n);
+  const std::vector<float> central = how_usual(to_centre, density, 0);
+  const std::vector<float> crowded = how_usual(to_neighbor, density, usual_distance(to_neighbor));
   for (size_t i = 0; i < n; ++i) {
-    const float radius = usual[static_cast<size_t>(density.labels[i])];
-    result.strength[i] = distance[i] <= radius ? 1.0f : std::max(radius / distance[i], 1e-3f);
-    result.is_outlier[i] = density.is_noise[i] != 0 && result.strength[i] < kOutlierStrength;
+    result.strength.push_back(std::min(central[i], crowded[i]));
+    result.is_outlier.push_back((density.is_noise[i] != 0 && central[i] < kOutlierStrength) ||
+                                crowded[i] < kOutlierStrength);
   }
 }
 
@@ -300,7 +321,7 @@ Organised organise(MatrixView<const float> vectors, const Neighbors& neighbors,
     Hierarchy hierarchy = merges_of(tree);
     return {std::move(hierarchy), std::move(tree), {}, {}};
   }();
-  judge(space, density, result);
+  judge(space, density, neighbors, result);
   return result;
 }
 

@@ -38,10 +38,12 @@ struct OrganiseOptions {
 struct Organised {
   Hierarchy hierarchy;  // all merges of single items
   NodeTree tree;        // what people browse
-  // [n], in (0, 1]: 1 within the usual distance from the centre of its cluster, the usual distance
-  // over the item's beyond.
+  // [n], in (0, 1]: 1 within the usual distance from the centre of its cluster and from its
+  // neighbours, else the usual distance over the item's.
   std::vector<float> strength;
-  std::vector<uint8_t> is_outlier;  // [n]: noise to HDBSCAN*, and more than twice as far as usual
+  // [n]: 1 for noise to HDBSCAN* more than twice as far from the centre as usual, and for what is
+  // more than twice as far from its neighbours.
+  std::vector<uint8_t> is_outlier;
 };
 
 // Gives every item a place.  vectors [n >= 1, dim]; neighbors: their k-NN graph.

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace carya {
@@ -26,7 +28,8 @@ class ContainerTest : public ::testing::Test {
     out.save(path_);
   }
   void TearDown() override { fs::remove(path_); }
-  const fs::path path_ = fs::path(testing::TempDir()) / "carya_container_test.bin";
+  const fs::path path_ =
+      fs::path(testing::TempDir()) / ("carya_container_test.bin" + std::to_string(::getpid()));
 };
 
 TEST_F(ContainerTest, GivesBackWhatWasAdded) {

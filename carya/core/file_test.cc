@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -25,7 +26,8 @@ class FileTest : public ::testing::Test {
   size_t n_files() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), {}));
   }
-  const fs::path folder_ = fs::path(testing::TempDir()) / "carya_file_test";
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / ("carya_file_test" + std::to_string(::getpid()));
 };
 
 TEST_F(FileTest, WhatIsWrittenIsRead) {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -37,7 +38,8 @@ class RecordsTest : public ::testing::Test {
   std::vector<Record> read(const fs::path& path, const ReadOptions& options = {}) const {
     return read(*open_records(path, options));
   }
-  const fs::path folder_ = fs::path(testing::TempDir()) / "carya_records_test";
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / ("carya_records_test" + std::to_string(::getpid()));
 };
 
 TEST_F(RecordsTest, LinesAreItemsAndBlankOnesAreNot) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -88,7 +89,8 @@ TEST(Npy, RefusesWhatDoesNotFit) {
 }
 
 TEST(Npy, WhatIsWrittenIsRead) {
-  const fs::path path = fs::path(testing::TempDir()) / "carya_vectors_test.npy";
+  const fs::path path =
+      fs::path(testing::TempDir()) / ("carya_vectors_test_" + std::to_string(::getpid()) + ".npy");
   Matrix<float> matrix(3, 2);
   for (size_t i = 0; i < 6; ++i) matrix.flat()[i] = static_cast<float>(i) / 3;
   write_npy(path, matrix);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <Eigen/Dense>
 #include <cmath>
@@ -91,7 +92,8 @@ TEST(Lsa, TopicsAreApart) {
 
 TEST(Lsa, SavesAndOpensAndDoesNotDependOnThreads) {
   const std::vector<std::string> texts = random_texts(300, 3);
-  const auto path = std::filesystem::path(testing::TempDir()) / "carya_lsa_test.bin";
+  const auto path = std::filesystem::path(testing::TempDir()) /
+                    ("carya_lsa_test.bin" + std::to_string(::getpid()));
   std::string first;
   for (size_t threads : {1, 2, 8}) {
     const ThreadLimit limit(threads);
