@@ -73,7 +73,9 @@ class Boruvka {
       look_into_lists();
       choose_active();
       seed_bounds();
-      parallel_for(0, tree_.n_leaves(), 1, [&](size_t first, size_t last) {
+      // Representatives are few, and one after another they find the same among equal edges.
+      const size_t grain = options_.n_representatives < n_ ? tree_.n_leaves() : 1;
+      parallel_for(0, tree_.n_leaves(), grain, [&](size_t first, size_t last) {
         for (size_t leaf = first; leaf < last; ++leaf) search(leaf);
       });
       collect_found();
