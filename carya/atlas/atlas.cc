@@ -170,6 +170,16 @@ Atlas Atlas::open(const fs::path& path) {
     const size_t n = organised.tree.n_items();
     std::vector<NodeName> names =
         files::open_names(folder / files::kNames, organised.tree.n_nodes(), n);
+    for (uint32_t node = 0; node < names.size(); ++node) {
+      for (const uint32_t item : names[node].exemplars) {
+        if (!organised.tree.is_below(organised.tree.node_of(item), node)) {
+          throw Error(ErrorKind::kCorrupt,
+                      fmt::format("{}: exemplar {} is not in topic {}: these are the names of "
+                                  "another tree; build the atlas again",
+                                  (folder / files::kNames).string(), item, node));
+        }
+      }
+    }
     Atlas atlas;
     atlas.state_.reset(new State{folder, std::move(manifest),
                                  ItemStore::open(folder / files::kItems), std::move(organised),

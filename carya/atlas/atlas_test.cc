@@ -274,7 +274,8 @@ TEST_F(AtlasTest, OtherVersionsAndManifestsThatDoNotFitAreNamed) {
 }
 
 TEST_F(AtlasTest, FilesOfAnotherAtlasDoNotFit) {
-  for (const char* name : {files::kItems, files::kVectors, files::kTree, files::kIndex}) {
+  for (const char* name :
+       {files::kItems, files::kVectors, files::kTree, files::kNames, files::kIndex}) {
     SCOPED_TRACE(name);
     const fs::path atlas = copy();
     fs::copy_file(vectors() / name, atlas / name, fs::copy_options::overwrite_existing);
