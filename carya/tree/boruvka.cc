@@ -73,9 +73,7 @@ class Boruvka {
       look_into_lists();
       choose_active();
       seed_bounds();
-      // Representatives are few, and one after another they find the same among equal edges.
-      const size_t grain = options_.n_representatives < n_ ? tree_.n_leaves() : 1;
-      parallel_for(0, tree_.n_leaves(), grain, [&](size_t first, size_t last) {
+      parallel_for(0, tree_.n_leaves(), 1, [&](size_t first, size_t last) {
         for (size_t leaf = first; leaf < last; ++leaf) search(leaf);
       });
       collect_found();
@@ -188,8 +186,13 @@ class Boruvka {
   }
 
   void collect_found() {
+    // Only what no walk can have missed: heavier finds depend on what cut the walk short, and an
+    // offer goes to the component at the other end too.
     for (uint32_t p = 0; p < n_; ++p) {
-      if (is_active_[p] && found_[p].a != kMixed) offer(found_[p]);
+      if (is_active_[p] && found_[p].a != kMixed &&
+          found_[p].weight <= best_weight_[component_[p]].load(std::memory_order_relaxed)) {
+        offer(found_[p]);
+      }
     }
     for (uint32_t p = 0; p < n_; ++p) {  // all lighter ones were compared
       if (is_active_[p]) {

@@ -233,6 +233,28 @@ double total(const std::vector<Edge>& edges) {
   return sum;
 }
 
+// The lists leave about 150 blobs apart. A walk that another thread's find cut short may not lend
+// its own find to the component at its other end.
+TEST(KnnGraphTree, DoesNotDependOnTheNumberOfThreads) {
+  constexpr size_t kBlobs = 150;
+  Rng rng(3);
+  Matrix<float> centres(kBlobs, 3);
+  for (float& x : centres.flat()) x = static_cast<float>(rng.normal() * 20);
+  Matrix<float> points(kBlobs * 200, 3);
+  for (size_t i = 0; i < points.rows(); ++i) {
+    for (size_t j = 0; j < 3; ++j) {
+      points(i, j) = centres(i % kBlobs, j) + static_cast<float>(rng.normal());
+    }
+  }
+  const Neighbors neighbors = exact_knn_graph(points, 10);
+  const auto run = [&](size_t threads) {
+    const ThreadLimit limit(threads);
+    return knn_graph_mst(points, neighbors, {.min_samples = 5}, 8).edges;
+  };
+  const auto one = run(1);
+  for (int repeat = 0; repeat < 10; ++repeat) EXPECT_EQ(one, run(8));
+}
+
 TEST(KnnGraphTree, WithAllNeighborsListedIsExact) {
   const Matrix<float> points = draw_points(120, 3, 4, clustered);
   const Neighbors neighbors = exact_knn_graph(points, 119);
