@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 
 CARYA = None  # the program, from the command line
@@ -175,6 +176,10 @@ class Verbs(CliTest):
         self.run_carya("export", self.atlas, "--format", "newick", "-o", "tree.nwk")
         newick = (self.folder / "tree.nwk").read_text()
         self.assertEqual(newick.count("("), newick.count(")"))
+        for picture in "svg", "disk":
+            svg = xml.etree.ElementTree.fromstring(
+                self.run_carya("export", self.atlas, "--format", picture).stdout)
+            self.assertEqual(svg.tag, "{http://www.w3.org/2000/svg}svg")
         linkage = self.run_carya("export", self.atlas, "--format", "linkage").stdout
         self.assertEqual(len(linkage.splitlines()), 200)
         self.fails("export", self.atlas, "--format", "xml", code=2, says="json, csv, newick")

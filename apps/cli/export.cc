@@ -33,13 +33,16 @@ void add_export(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("export", "The tree and the items for other programs");
   verb->add_option("atlas", args->atlas)->required();
   verb->add_option("--format", args->format,
-                   "json, csv, newick, linkage (scipy's matrix) or svg (a picture)")
+                   "json, csv, newick, linkage (scipy's matrix), svg (a picture of the topics) or "
+                   "disk (a map "
+                   "of topics and items, SVG)")
       ->capture_default_str();
   verb->add_option("-o,--output", args->output, "a file; - is standard output")
       ->capture_default_str();
   verb->footer(
       "Examples:\n  carya export demo.atlas --format csv -o demo.csv\n"
-      "  carya export demo.atlas --format svg -o demo.svg");
+      "  carya export demo.atlas --format svg -o demo.svg\n"
+      "  carya export demo.atlas --format disk -o map.svg");
   verb->callback([args] { run(*args); });
 }
 

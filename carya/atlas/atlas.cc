@@ -294,6 +294,13 @@ std::vector<Neighbor> Atlas::neighbors(uint32_t item, size_t k) const {
   return result;
 }
 
+DiskLayout Atlas::layout() const {
+  const Neighbors neighbors = files::open_neighbors(state_->folder / files::kNeighbors);
+  const Organised& organised = state_->organised;
+  return layout_disk(organised.tree, state_->vectors.vectors, neighbors.ids, organised.strength,
+                     organised.is_outlier);
+}
+
 AtlasEvaluation Atlas::evaluate(std::string_view column) const {
   const std::vector<int32_t> classes = classes_of(items().values(column));
   const size_t n = n_items();

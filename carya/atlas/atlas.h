@@ -14,6 +14,7 @@
 #include "carya/atlas/naming.h"
 #include "carya/atlas/organise.h"
 #include "carya/core/progress.h"
+#include "carya/embed/disk_layout.h"
 
 namespace carya {
 
@@ -88,6 +89,8 @@ class Atlas {
                                const AtlasSearchOptions& options = {}) const;
   // The items nearest to one, itself left out.
   std::vector<Neighbor> neighbors(uint32_t item, size_t k = 10) const;
+  // The map: a place in the hyperbolic disk for every topic and item.
+  DiskLayout layout() const;
   // Against a metadata column; items without a value are a class of their own.
   AtlasEvaluation evaluate(std::string_view column) const;
   // The item with this id.  Throws kNotFound.

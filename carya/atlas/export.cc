@@ -128,9 +128,10 @@ ExportFormat export_format_from_name(std::string_view name) {
   if (name == "csv") return ExportFormat::kCsv;
   if (name == "newick") return ExportFormat::kNewick;
   if (name == "svg") return ExportFormat::kSvg;
+  if (name == "disk") return ExportFormat::kDisk;
   if (name == "linkage") return ExportFormat::kLinkage;
   throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("--format {}: use json, csv, newick, linkage or svg", name));
+              fmt::format("--format {}: use json, csv, newick, linkage, svg or disk", name));
 }
 
 void export_atlas(const Atlas& atlas, ExportFormat format, const Write& write) {
@@ -143,6 +144,8 @@ void export_atlas(const Atlas& atlas, ExportFormat format, const Write& write) {
       return export_newick(atlas, write);
     case ExportFormat::kSvg:
       return write(draw_icicle(atlas));
+    case ExportFormat::kDisk:
+      return write(draw_disk(atlas));
     case ExportFormat::kLinkage:
       return export_linkage(atlas, write);
   }

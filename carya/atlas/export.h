@@ -12,6 +12,7 @@ enum class ExportFormat {
   kCsv,      // a row an item: id, node, path of names, strength, outlier, then the metadata
   kNewick,   // the readable tree, items as leaves
   kSvg,      // a picture of the readable tree (picture.h)
+  kDisk,     // a map of topics and items in the hyperbolic disk, as SVG
   kLinkage,  // all merges as CSV: left, right, height, size, as scipy's linkage matrix
 };
 // Throws kInvalidArgument naming what is allowed.

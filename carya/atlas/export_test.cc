@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "carya/atlas/build.h"
+#include "carya/atlas/picture.h"
 #include "carya/atlas/test_data.h"
 #include "carya/io/csv.h"
 
@@ -109,6 +110,34 @@ TEST_F(ExportTest, NewickIsBalancedAndQuoted) {
   EXPECT_EQ(n_labels, atlas.n_items() + atlas.tree().n_nodes());
   EXPECT_EQ(labels.back(), "all");
   EXPECT_THAT(labels, ::testing::Contains("it's (3), \"x\":;[] "));
+}
+
+size_t count(std::string_view text, std::string_view what) {
+  size_t n = 0;
+  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+TEST_F(ExportTest, PicturesShowAllAndEscapeNames) {
+  const Atlas atlas = hostile_atlas();
+  const std::string tree = exported(atlas, ExportFormat::kSvg);
+  EXPECT_EQ(count(tree, "<rect"), count(tree, "<title>") + 1);
+  const std::string disk = exported(atlas, ExportFormat::kDisk);
+  EXPECT_EQ(count(disk, "h0"), atlas.n_items());  // a dot each
+  EXPECT_EQ(disk, exported(atlas, ExportFormat::kDisk));
+  for (const std::string& svg : {tree, disk}) {
+    EXPECT_TRUE(svg.starts_with("<svg"));
+    EXPECT_TRUE(svg.ends_with("</svg>\n"));
+    EXPECT_EQ(count(svg, "nan"), 0u);
+  }
+  EXPECT_THAT([&] { draw_disk(atlas, {.focus = 999}); },
+              ThrowsMessage<Error>(HasSubstr("there is no node 999")));
+}
+
+TEST_F(ExportTest, AMapOfOneItemIsADotInTheMiddle) {
+  build_atlas(file("one.csv", "id,text\na,chess\n"), folder_ / "one.atlas", lsa_options());
+  const std::string disk = draw_disk(Atlas::open(folder_ / "one.atlas"), {.width = 200});
+  EXPECT_THAT(disk, HasSubstr("M100.0 100.0h0"));
 }
 
 TEST_F(ExportTest, TheLinkageIsTheHierarchy) {
