@@ -226,7 +226,7 @@ class Verbs(CliTest):
     def test_help_and_its_examples(self):
         verbs = re.findall(r"^  (\w+) {2,}\S", self.run_carya("--help").stdout.split("Subcommands:")[1],
                            re.M)
-        self.assertEqual(len(verbs), 11)
+        self.assertEqual(len(verbs), 12)
         for verb in verbs:
             help_text = self.run_carya(verb, "--help").stdout
             examples = re.findall(r"carya " + verb + r" .*", help_text)
@@ -259,7 +259,7 @@ class Verbs(CliTest):
         environment = dict(os.environ, PATH=f"{program.parent}:{os.environ['PATH']}",
                            CARYA_CACHE=str(self.folder / "no-models"))
         ran = 0
-        for verb in "", "atlas", "info", "tree", "search", "show", "add", "export", "eval", "encode", "completion":
+        for verb in "", "atlas", "info", "tree", "search", "show", "add", "export", "eval", "encode", "mcp", "completion":
             help_text = self.run_carya(*filter(None, [verb, "--help"])).stdout
             lines = re.findall(r"^(?:Example: +|  )((?:zcat \S+ \| |source <\()?carya " + (verb or r"\w+")
                                + r" .*?)(?:   .*)?$", help_text, re.M)

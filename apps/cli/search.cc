@@ -7,7 +7,7 @@
 #include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/atlas/atlas.h"
+#include "carya/atlas/atlas_json.h"
 
 namespace carya::cli {
 namespace {
@@ -32,26 +32,15 @@ std::string path_of(const Atlas& atlas, uint32_t item) {
 void run(const SearchArguments& args) {
   const Atlas atlas = Atlas::open(args.atlas);
   const std::vector<AtlasHit> hits = atlas.search(args.query, args.options);
-  nlohmann::json list = nlohmann::json::array();
+  if (args.json) return print_json({{"query", args.query}, {"hits", hits_json(atlas, hits)}});
   for (const AtlasHit& hit : hits) {
     const Item item = atlas.items().item(hit.item);
-    if (args.json) {
-      list.push_back(
-          {{"id", item.id},
-           {"text", item.text},
-           {"score", hit.score},
-           {"similarity", hit.similarity ? nlohmann::json(*hit.similarity) : nlohmann::json()},
-           {"node", atlas.tree().node_of(hit.item)},
-           {"outlier", atlas.is_outlier(hit.item)}});
-      continue;
-    }
     print_line(fmt::format("{}  {}",
                            hit.similarity ? fmt::format("{:.2f}", *hit.similarity) : "   -",
                            one_line(item.text, kTextWidth)));
     print_line(dim(
         fmt::format("      {}  [{}]", one_line(path_of(atlas, hit.item), 90), printable(item.id))));
   }
-  if (args.json) return print_json({{"query", args.query}, {"hits", list}});
   if (hits.empty())
     print_line("no item is found; fewer conditions, or --mode vector, may find more");
 }

@@ -6,7 +6,7 @@
 #include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/atlas/atlas.h"
+#include "carya/atlas/atlas_json.h"
 
 namespace carya::cli {
 namespace {
@@ -17,40 +17,18 @@ struct ShowArguments {
   bool json = false;
 };
 
-nlohmann::json to_json(const Value& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return nullptr;
-}
-
 void run(const ShowArguments& args) {
   const Atlas atlas = Atlas::open(args.atlas);
   const uint32_t number = atlas.find(args.item);
+  if (args.json) return print_json(item_json(atlas, number, args.k));
   const Item item = atlas.items().item(number);
   const auto columns = atlas.items().columns();
   const std::vector<uint32_t> path = atlas.tree().path(atlas.tree().node_of(number));
   const std::vector<Neighbor> neighbors = atlas.neighbors(number, args.k);
-  if (args.json) {
-    nlohmann::json metadata = nlohmann::json::object(), near = nlohmann::json::array(),
-                   above = nlohmann::json::array();
-    for (size_t i = 0; i < columns.size(); ++i) metadata[columns[i].name] = to_json(item.values[i]);
-    for (uint32_t node : path) above.push_back({{"node", node}, {"name", atlas.name(node).name}});
-    for (const Neighbor& neighbor : neighbors) {
-      near.push_back({{"id", atlas.items().id(neighbor.item)}, {"distance", neighbor.distance}});
-    }
-    return print_json({{"id", item.id},
-                       {"text", item.text},
-                       {"metadata", metadata},
-                       {"path", above},
-                       {"strength", atlas.strength(number)},
-                       {"outlier", atlas.is_outlier(number)},
-                       {"neighbors", near}});
-  }
   print_line(bold(printable(item.id)));
   print_line(printable(item.text));
   for (size_t i = 0; i < columns.size(); ++i) {
-    const nlohmann::json value = to_json(item.values[i]);
+    const nlohmann::json value = value_json(item.values[i]);
     if (value.is_null()) continue;
     print_line(dim(
         fmt::format("  {}: {}", columns[i].name,

@@ -6,7 +6,7 @@
 #include "apps/cli/arguments.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/verbs.h"
-#include "carya/atlas/atlas.h"
+#include "carya/atlas/atlas_json.h"
 
 namespace carya::cli {
 namespace {
@@ -19,22 +19,6 @@ struct TreeArguments {
 };
 
 constexpr size_t kExampleWidth = 70;  // characters of an exemplar
-
-nlohmann::json node_json(const Atlas& atlas, uint32_t node, size_t depth) {
-  const NodeName& name = atlas.name(node);
-  nlohmann::json exemplars = nlohmann::json::array(), children = nlohmann::json::array();
-  for (uint32_t item : name.exemplars) exemplars.push_back(atlas.items().id(item));
-  if (depth > 0) {
-    for (uint32_t child : atlas.tree().children(node))
-      children.push_back(node_json(atlas, child, depth - 1));
-  }
-  return {{"node", node},
-          {"name", name.name},
-          {"size", atlas.tree().size(node)},
-          {"keywords", name.keywords},
-          {"exemplars", exemplars},
-          {"children", children}};
-}
 
 void print_node(const Atlas& atlas, uint32_t node, size_t depth, const std::string& indent) {
   for (uint32_t child : atlas.tree().children(node)) {
@@ -52,7 +36,7 @@ void print_node(const Atlas& atlas, uint32_t node, size_t depth, const std::stri
 void run(const TreeArguments& args) {
   const Atlas atlas = Atlas::open(args.atlas);
   const NodeName& name = atlas.name(args.node);
-  if (args.json) return print_json(node_json(atlas, args.node, args.depth));
+  if (args.json) return print_json(topic_json(atlas, args.node, args.depth));
   std::string path;
   for (uint32_t above : atlas.tree().path(args.node))
     path += (path.empty() ? "" : " / ") + atlas.name(above).name;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "carya/atlas/atlas_json.h"
 #include "carya/atlas/picture.h"
 #include "carya/core/error.h"
 
@@ -12,13 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Write = std::function<void(std::string_view)>;
-
-Json to_json(const Value& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return nullptr;
-}
 
 std::string csv_text(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
@@ -31,7 +25,7 @@ std::string csv_text(std::string_view text) {
 }
 
 std::string csv_value(const Value& value) {
-  const Json json = to_json(value);
+  const Json json = value_json(value);
   if (json.is_null()) return "";
   return json.is_string() ? csv_text(json.get<std::string>()) : json.dump();
 }

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <numeric>
 
+#include "carya/atlas/atlas_json.h"
+
 namespace carya {
 namespace {
 
@@ -46,16 +48,6 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
-// At most n characters, cut between characters.
-std::string cut(std::string_view text, size_t n) {
-  size_t count = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
-    if (count++ == n) return std::string(text.substr(0, i)) + "…";
-  }
-  return std::string(text);
-}
-
 }  // namespace
 
 std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
@@ -89,7 +81,7 @@ std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
       fmt::format_to(std::back_inserter(svg),
                      "<text x=\"{:.1f}\" y=\"{:.1f}\">{} <tspan fill=\"#555555\">{}</tspan></text>",
                      x + 5, top + height / 2 + kFontSize / 3,
-                     escaped(cut(atlas.name(node).name, fits)), tree.size(node));
+                     escaped(shortened(atlas.name(node).name, fits)), tree.size(node));
     }
     svg += "</g>\n";
     const double scale = height / static_cast<double>(std::max<size_t>(tree.size(node), 1));
@@ -228,7 +220,7 @@ std::string draw_disk(const Atlas& atlas, const DiskPictureOptions& options) {
     if (node == NodeTree::kRoot && tree.n_nodes() > 1) continue;
     const DiskPoint& place = view.nodes[node];
     const double size = tree.depth(node) == 1 ? 13 : 8.5;
-    const std::string name = cut(atlas.name(node).name, 34);
+    const std::string name = shortened(atlas.name(node).name, 34);
     const double width = static_cast<double>(std::min<size_t>(name.size(), 34)) * size * 0.56;
     if (!labels.place(canvas.x(place), canvas.y(place), width + 6, size + 4)) continue;
     fmt::format_to(std::back_inserter(svg),
