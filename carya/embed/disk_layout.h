@@ -61,8 +61,8 @@ struct DiskLayout {
 //
 // vectors [n_items, dim] and neighbors [n_items, k] (kNoNeighbor allowed); strength [n_items], a
 // NaN counts as 0; is_outlier [n_items]. Throws kInvalidArgument if they do not fit the tree. O(n
-// (dim + k) + n log n) time and, for c siblings, c^2 dim; 4 n_nodes dim bytes beside the result.
-// The same for every number of threads.
+// (dim + k) + n log n) time and, for c siblings, c^2 dim; 4 n_nodes dim + 8 c^2 bytes beside the
+// result. The same for every number of threads.
 DiskLayout layout_disk(const NodeTree& tree, MatrixView<const float> vectors,
                        MatrixView<const uint32_t> neighbors, std::span<const float> strength,
                        std::span<const uint8_t> is_outlier);

@@ -22,9 +22,7 @@ class JsonLinesReader final : public RecordReader {
   const std::vector<std::string>& columns() const noexcept override { return columns_; }
   bool next(Record& record) override {
     std::string_view line;
-    do {
-      if (!lines_.next(line)) return false;
-    } while (is_blank(line));
+    if (!lines_.next(line)) return false;
     ++n_;
     record = {std::to_string(n_), "", {}, fmt::format("{}:{}", source_->name(), lines_.number())};
     const std::string valid = to_valid_utf8(line);

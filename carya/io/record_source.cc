@@ -8,10 +8,6 @@ std::string list_of(const std::vector<std::string>& names) {
   return text.empty() ? "none" : text;
 }
 
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
-}
-
 Source::Source(const std::filesystem::path& path) : name_(path.string()) {
   if (path == "-") {
     name_ = "standard input";
@@ -24,13 +20,15 @@ Source::Source(const std::filesystem::path& path) : name_(path.string()) {
 }
 
 bool LineCursor::next(std::string_view& line) {
-  if (position_ >= text_.size()) return false;
-  const size_t end = std::min(text_.find('\n', position_), text_.size());
-  line = text_.substr(position_, end - position_);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  position_ = end + 1;
-  ++number_;
-  return true;
+  while (position_ < text_.size()) {
+    const size_t end = std::min(text_.find('\n', position_), text_.size());
+    line = text_.substr(position_, end - position_);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    position_ = end + 1;
+    ++number_;
+    if (line.find_first_not_of(" \t\r\v\f") != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace carya

@@ -16,7 +16,6 @@ namespace carya {
 
 // "a, b", or "none".
 std::string list_of(const std::vector<std::string>& names);
-bool is_blank(std::string_view text);
 
 // A file's text, mapped; or all of standard input.
 class Source {
@@ -33,7 +32,7 @@ class Source {
   std::string_view text_;
 };
 
-// Lines without their ends; a byte order mark is skipped.
+// Lines without their ends; a byte order mark and blank lines are passed over.
 class LineCursor {
  public:
   explicit LineCursor(std::string_view text) : text_(text) {

@@ -21,9 +21,7 @@ class LineReader final : public RecordReader {
   const std::vector<std::string>& columns() const noexcept override { return columns_; }
   bool next(Record& record) override {
     std::string_view line;
-    do {
-      if (!lines_.next(line)) return false;
-    } while (is_blank(line));
+    if (!lines_.next(line)) return false;
     record = {std::to_string(++n_),
               to_valid_utf8(line),
               {},
