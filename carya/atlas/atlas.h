@@ -41,6 +41,7 @@ struct AtlasHit {
 struct AtlasInfo {
   size_t n_items, dim, n_nodes, n_leaves, max_depth, n_outliers;
   std::string encoder, method;
+  bool has_texts;  // false for an atlas of vectors, in which no text can be searched for
   struct Stage {
     std::string name;
     double seconds;
@@ -61,7 +62,7 @@ struct AtlasEvaluation {
   size_t cut_nodes;  // clusters of the best cut
 };
 
-// An atlas that build_atlas() made, opened for reading.  One thread at a time.
+// An atlas that build_atlas() made, opened for reading.  Many threads may share it.
 //
 //   const Atlas atlas = Atlas::open("demo.atlas");
 //   for (const AtlasHit& hit : atlas.search("chess")) print(atlas.items().item(hit.item).text);
