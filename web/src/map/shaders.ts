@@ -37,7 +37,7 @@ void main() {
   bool held = (flags & 1u) != 0u;
   float far = at.z * at.z;
   pixels = mix(size, max(size * 0.4, 1.0), far) * (held ? 0.8 : 1.0);
-  pixels = emphasis > 0.0 ? max(pixels * 1.5, 5.0) : pixels;
+  pixels = emphasis > 0.0 ? max(pixels * 1.5, 6.5) : pixels;
   float alpha = opacity * ((flags & 2u) != 0u ? 0.5 : 1.0);
   tint = held && emphasis == 0.0 ? faded : vec4(color.rgb, alpha);
   // What is held back lies behind what is not.
@@ -57,7 +57,7 @@ void main() {
   float inside = clamp(pixels * 0.5 + 0.5 - from_middle, 0.0, 1.0);
   if (inside <= 0.0) discard;
   vec4 color = tint;
-  if (emphasis > 0.0 && from_middle > pixels * 0.5 - 1.5) color = outline;
+  if (emphasis > 0.0 && from_middle > pixels * 0.5 - 1.2) color = outline;
   float alpha = color.a * inside;
   result = vec4(color.rgb * alpha, alpha);
 }`;

@@ -72,8 +72,7 @@ export class Explorer {
     this.item = item;
     this.isPicking = false;
     if (!fly) return;
-    const node = this.items.nodeOf[item];
-    if (node < this.disk.n) this.fly(node);
+    void this.topicOf(item).then((node) => this.item === item && this.fly(node));
   }
   close(): void {
     if (this.isPicking) this.isPicking = false;
@@ -104,6 +103,13 @@ export class Explorer {
     this.search.schedule(kSearchScopeDelay);
   }
 
+  private async topicOf(item: number): Promise<number> {
+    const node = this.items.nodeOf[item];
+    if (node < this.disk.n) return node;
+    // Its tile has not come yet.
+    return this.api.item(item).then(({ path }) => path[path.length - 1].node, () => this.node ?? 0);
+  }
+
   get place(): Place {
     const mode = this.search.mode;
     return {
@@ -125,7 +131,7 @@ export class Explorer {
     this.search.scope = known(place.scope);
     if (this.node !== null) this.reveal(this.node);
     if (place.view && place.view.anchor < this.disk.n) this.look(place.view);
-    else this.fly(this.node ?? 0);
+    else this.fly(this.item === null ? (this.node ?? 0) : await this.topicOf(this.item));
     await this.filters.setAll(place.filters);
     this.search.schedule(0);
   }

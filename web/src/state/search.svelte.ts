@@ -3,7 +3,8 @@ import type { Hit, SearchMode } from '../api/types';
 
 const kDebounceMs = 150;
 const kPage = 20;
-const kMarked = 1000; // hits marked on the map: as many as one answer holds
+// Hits marked on the map. By meaning everything is a hit, so only the best mean something.
+export const kMarked = { lexical: 1000, hybrid: 200, vector: 200 } as const;
 
 // Search as you type: an answer that a later key stroke has made stale is dropped.
 export class Search {
@@ -69,7 +70,7 @@ export class Search {
       this.hits = page.hits;
       this.more = page.more;
       this.error = null;
-      const marks = await this.api.searchBrief({ ...this.request(), limit: kMarked }, running.signal);
+      const marks = await this.api.searchBrief({ ...this.request(), limit: kMarked[this.mode] }, running.signal);
       if (this.running !== running) return;
       this.marked = marks.hits.map(({ item }) => item);
     });
