@@ -80,8 +80,7 @@ std::string random_token() {
 // demo.atlas -> demo; a second one becomes demo-2.
 std::string name_of(const fs::path& folder,
                     const std::vector<std::unique_ptr<ServedAtlas>>& others) {
-  std::string stem = fs::absolute(folder).lexically_normal().stem().string();
-  if (stem.empty()) stem = fs::absolute(folder).lexically_normal().parent_path().stem().string();
+  const std::string stem = atlas_name(folder);
   std::string name = stem;
   const auto is_taken = [&](const auto& other) { return other->name() == name; };
   for (size_t i = 2; std::ranges::any_of(others, is_taken); ++i)

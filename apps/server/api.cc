@@ -17,7 +17,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kCacheBytes = size_t{64} << 20;
-constexpr size_t kMaxDepth = 100;     // of a tree, as atlases have it
 constexpr size_t kMaxHits = 10'000;   // offset + limit
 constexpr size_t kMaxLimit = 1000;    // of any list
 constexpr size_t kMaxQuery = 10'000;  // bytes; what is longer is no question but a document
@@ -62,7 +61,7 @@ HttpResponse info(Call& call) {
 
 HttpResponse tree(Call& call) {
   const uint32_t node = call.node_parameter().value_or(NodeTree::kRoot);
-  const size_t depth = call.parameters.number("depth", 1, 0, kMaxDepth);
+  const size_t depth = call.parameters.number("depth", 1, 0, kMaxTreeDepth);
   call.parameters.finish();
   return json_response(tree_page(call.served, node, depth));
 }

@@ -287,6 +287,9 @@ void HttpServer::State::end_if_drained() {
 HttpServer::HttpServer(const HttpServerOptions& options, Handler handler, Log log)
     : state_(std::make_unique<State>(options, std::move(handler), std::move(log))) {
   state_->listen();
+  state_->signals.add(SIGINT);
+  state_->signals.add(SIGTERM);
+  state_->wait_for_signal();
 }
 HttpServer::~HttpServer() = default;
 
@@ -296,9 +299,6 @@ uint16_t HttpServer::port() const {
 }
 
 void HttpServer::run() {
-  state_->signals.add(SIGINT);
-  state_->signals.add(SIGTERM);
-  state_->wait_for_signal();
   asio::post(state_->strand, [this] { state_->accept(); });
   const size_t wanted = state_->options.n_threads;
   const size_t n_threads =

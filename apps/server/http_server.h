@@ -46,7 +46,8 @@ class HttpServer {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;  // from many threads
   using Log = std::function<void(const HttpRequest&, const HttpResponse&, double seconds)>;
-  // Binds.  Throws kIo, saying which address, and whether it is in use.
+  // Binds, and from here on takes the signals.  Throws kIo, saying which address, and whether it is
+  // in use.
   HttpServer(const HttpServerOptions& options, Handler handler, Log log = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

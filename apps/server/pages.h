@@ -14,6 +14,7 @@ namespace carya {
 // What openapi.json calls by these names.  Nodes and items must exist.
 
 nlohmann::json info_page(const ServedAtlas& served);
+constexpr size_t kMaxTreeDepth = 100;  // as atlases have it
 nlohmann::json tree_page(const ServedAtlas& served, uint32_t node, size_t depth);
 nlohmann::json topic_page(const ServedAtlas& served, uint32_t node);
 nlohmann::json item_page(const ServedAtlas& served, uint32_t item);

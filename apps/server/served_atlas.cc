@@ -8,6 +8,11 @@
 
 namespace carya {
 
+std::string atlas_name(const std::filesystem::path& folder) {
+  const std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).stem().string();
+}
+
 ServedAtlas::ServedAtlas(std::string name, const std::filesystem::path& folder)
     : name_(std::move(name)), atlas_(Atlas::open(folder)) {}
 

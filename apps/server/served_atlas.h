@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,9 @@
 #include "carya/atlas/column_summary.h"
 
 namespace carya {
+
+// What an atlas is called: demo for /data/demo.atlas/.
+std::string atlas_name(const std::filesystem::path& folder);
 
 // An atlas with what a server makes of it once and gives many times.  Many threads may share it.
 class ServedAtlas {

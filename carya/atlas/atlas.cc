@@ -301,10 +301,13 @@ std::vector<Neighbor> Atlas::neighbors(uint32_t item, size_t k) const {
   return result;
 }
 
+Matrix<uint32_t> Atlas::neighbor_lists() const {
+  return files::open_neighbors(state_->folder / files::kNeighbors).ids;
+}
+
 DiskLayout Atlas::layout() const {
-  const Neighbors neighbors = files::open_neighbors(state_->folder / files::kNeighbors);
   const Organised& organised = state_->organised;
-  return layout_disk(organised.tree, state_->vectors.vectors, neighbors.ids, organised.strength,
+  return layout_disk(organised.tree, state_->vectors.vectors, neighbor_lists(), organised.strength,
                      organised.is_outlier);
 }
 

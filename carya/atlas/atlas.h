@@ -13,6 +13,7 @@
 #include "carya/atlas/item_store.h"
 #include "carya/atlas/naming.h"
 #include "carya/atlas/organise.h"
+#include "carya/core/matrix.h"
 #include "carya/core/progress.h"
 #include "carya/embed/disk_layout.h"
 
@@ -90,6 +91,9 @@ class Atlas {
                                const AtlasSearchOptions& options = {}) const;
   // The items nearest to one, itself left out.
   std::vector<Neighbor> neighbors(uint32_t item, size_t k = 10) const;
+  // Of all items at once, as they were found when the atlas was built: [n_items, k], nearest first,
+  // kNoNeighbor where there are fewer.
+  Matrix<uint32_t> neighbor_lists() const;
   // The map: a place in the hyperbolic disk for every topic and item.
   DiskLayout layout() const;
   // Against a metadata column; items without a value are a class of their own.
