@@ -1,12 +1,15 @@
+import type { Filter } from '../filters/filter';
 import type {
   BriefHit, ColumnInfo, ColumnValues, Comparison, Hit, Hits, Info, ItemList, ItemPage, ItemTile,
   NodeLayout, SearchMode, Topic, TopicPage,
 } from './types';
 
+export type ActiveFilters = ReadonlyMap<string, Filter>; // by column
+
 export interface SearchRequest {
   query: string;
   mode: SearchMode;
-  where?: string;
+  filters?: ActiveFilters;
   node?: number;
   offset?: number;
   limit?: number;
@@ -23,7 +26,7 @@ export interface Api {
   itemTile(zoom: number, node?: number): Promise<ItemTile>;
   column(column: ColumnInfo): Promise<ColumnValues>;
   topic(node: number): Promise<TopicPage>;
-  topicItems(node: number, offset: number, limit: number, where?: string): Promise<ItemList>;
+  topicItems(node: number, offset: number, limit: number, filters?: ActiveFilters): Promise<ItemList>;
   item(item: number): Promise<ItemPage>;
   search(request: SearchRequest, signal?: AbortSignal): Promise<Hits<Hit>>;
   searchBrief(request: SearchRequest, signal?: AbortSignal): Promise<Hits<BriefHit>>;

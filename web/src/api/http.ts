@@ -1,4 +1,5 @@
-import { ApiError, type Api, type SearchRequest } from './api';
+import { whereOf } from '../filters/where';
+import { ApiError, type ActiveFilters, type Api, type SearchRequest } from './api';
 import { readColumn, readItems, readNodes } from './arrays';
 import type {
   AtlasSummary, BriefHit, ColumnInfo, Comparison, Hit, Hits, Info, ItemList, ItemPage, Topic, TopicPage,
@@ -62,12 +63,17 @@ export class HttpApi implements Api {
   readonly modes = ['hybrid', 'vector', 'lexical'] as const;
   readonly limits = null;
   private readonly base: string;
+  private columns: ColumnInfo[] = []; // of the atlas, once info() was asked
 
   constructor(atlas: string) {
     this.base = `/atlases/${encodeURIComponent(atlas)}`;
   }
 
-  info = () => json<Info>(this.base);
+  info = async () => {
+    const info = await json<Info>(this.base);
+    this.columns = info.columns;
+    return info;
+  };
   tree = () => json<Topic>(`${this.base}/tree?depth=100`);
   nodeLayout = async () => readNodes(await bytes(`${this.base}/layout/nodes`));
   itemTile = async (zoom: number, node?: number) =>
@@ -75,8 +81,8 @@ export class HttpApi implements Api {
   column = async ({ name, kind }: ColumnInfo) =>
     readColumn(await bytes(`${this.base}/columns/${encodeURIComponent(name)}/values`), kind);
   topic = (node: number) => json<TopicPage>(`${this.base}/nodes/${node}`);
-  topicItems = (node: number, offset: number, limit: number, where?: string) =>
-    json<ItemList>(withParams(`${this.base}/nodes/${node}/items`, { offset, limit, where }));
+  topicItems = (node: number, offset: number, limit: number, filters?: ActiveFilters) =>
+    json<ItemList>(withParams(`${this.base}/nodes/${node}/items`, { offset, limit, where: this.where(filters) }));
   item = (item: number) => json<ItemPage>(`${this.base}/items/${item}`);
   compare = (first: number, second: number) =>
     json<Comparison>(withParams(`${this.base}/compare`, { first, second }));
@@ -84,10 +90,14 @@ export class HttpApi implements Api {
   searchBrief = (request: SearchRequest, signal?: AbortSignal) =>
     this.find<BriefHit>(request, true, signal);
 
-  private find<H>(request: SearchRequest, brief: boolean, signal?: AbortSignal): Promise<Hits<H>> {
+  private where(filters?: ActiveFilters): string | undefined {
+    return (filters && whereOf(this.columns, filters)) || undefined;
+  }
+  private find<H>({ filters, ...request }: SearchRequest, brief: boolean, signal?: AbortSignal): Promise<Hits<H>> {
     const path = `${this.base}/search`;
-    const params = { ...request, ...(brief && { brief }) };
-    if (request.query.length + (request.where?.length ?? 0) < kLongQuery) {
+    const where = this.where(filters);
+    const params = { ...request, where, ...(brief && { brief }) };
+    if (request.query.length + (where?.length ?? 0) < kLongQuery) {
       return json(withParams(path, params), { signal });
     }
     return json(path, {

@@ -1,4 +1,4 @@
-import { kMissing, type ColumnValues } from '../api/types';
+import { kMissing } from '../api/types';
 
 // Counts over columns; the filters' panel and the exported page's distributions share them.
 export type Accepts = (item: number) => boolean;
@@ -34,8 +34,4 @@ export function codeCounts(codes: Uint32Array, nTexts: number,
     else ++counts[codes[item]];
   }
   return { counts, missing };
-}
-
-export function lengthOf(column: ColumnValues): number {
-  return column.kind === 'category' ? column.codes.length : column.values.length;
 }

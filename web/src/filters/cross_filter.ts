@@ -1,5 +1,5 @@
 import { kMissing, type ColumnValues } from '../api/types';
-import { binCounts, codeCounts } from './columns';
+import { binCounts, codeCounts, type Accepts } from './columns';
 import type { Filter } from './filter';
 
 // Filters on several columns at once. Each has a bit, set for the items that it holds back, so
@@ -29,10 +29,10 @@ export class CrossFilter {
     const bit = this.bits.get(name) ?? this.freeBit();
     if (filter) this.bits.set(name, bit);
     else this.bits.delete(name);
-    const isHeld = filter ? heldBack(column, filter) : () => false;
+    const accepts = filter ? accepting(column, filter) : () => true;
     for (let item = 0; item < this.n; ++item) {
-      if (isHeld(item)) this.held[item] |= bit;
-      else this.held[item] &= ~bit;
+      if (accepts(item)) this.held[item] &= ~bit;
+      else this.held[item] |= bit;
     }
   }
 
@@ -70,16 +70,17 @@ export class CrossFilter {
   }
 }
 
-function heldBack(column: ColumnValues, filter: Filter): (item: number) => boolean {
+// Which items a filter lets pass.
+export function accepting(column: ColumnValues, filter: Filter): Accepts {
   if (column.kind === 'category') {
     const chosen = new Set(filter.kind === 'values' ? filter.values : []);
     const isChosen = Uint8Array.from(column.texts, (text) => (chosen.has(text) ? 1 : 0));
     const missingChosen = chosen.has(null);
     const { codes } = column;
-    return (item) => (codes[item] === kMissing ? !missingChosen : isChosen[codes[item]] === 0);
+    return (item) => (codes[item] === kMissing ? missingChosen : isChosen[codes[item]] === 1);
   }
   const { values } = column;
-  if (filter.kind !== 'range') return () => false;
+  if (filter.kind !== 'range') return () => true;
   const { from, to } = filter;
-  return (item) => !(values[item] >= from && values[item] <= to); // a NaN is held back
+  return (item) => values[item] >= from && values[item] <= to; // a NaN is held back
 }

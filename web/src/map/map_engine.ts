@@ -6,7 +6,7 @@ import { dragMotion, kRest, translation } from '../geometry/motion';
 import { kLeastReach, project, reachFor } from '../geometry/projection';
 import { fromScreen, type Frame, type ScreenPoint } from './camera';
 import type { Items } from './items';
-import { Overlay, type Marks } from './overlay';
+import { Overlay, type ItemNames, type Marks } from './overlay';
 import { pick, type Picked } from './picker';
 import { PointsGl, type PointStyle } from './points_gl';
 import { drawRegions } from './regions';
@@ -27,6 +27,7 @@ export interface Insets {
 const kOverviewRadius = 0.94; // where the farthest items are seen from the root
 const kFitRadius = 0.66; // where a topic's own things end after flying there
 const kMargin = 14; // pixels between rim and window
+const kQuietRegions = 0.35; // of the regions' colour, where colours mean something else
 const kThrowDecay = 0.0045; // per ms: a thrown map comes to rest in half a second
 
 // The map without its handles: draws when something has changed, and only then.
@@ -47,6 +48,7 @@ export class MapEngine {
   private marks: Marks = { selectedNode: null, comparedNode: null, hoveredNode: null, selectedItem: null,
     hoveredItem: null, neighbors: [] };
   private isSearching = false;
+  private regionShare = 1;
   private passes: (item: number) => boolean = () => true;
   frameMs = 0; // of the last frame, in JavaScript
 
@@ -94,6 +96,8 @@ export class MapEngine {
   }
   setColoring(coloring: Coloring): void {
     const { items, colors } = this;
+    // Under colours of another meaning the regions' hues would mislead.
+    this.regionShare = coloring.legend.kind === 'topics' ? 1 : kQuietRegions;
     for (let slot = 0; slot < items.n; ++slot) {
       const [r, g, b] = coloring.colorOf(items.itemOf[slot], items.node[slot]);
       colors[4 * slot] = r;
@@ -123,6 +127,11 @@ export class MapEngine {
   }
   setMarks(marks: Partial<Marks>): void {
     Object.assign(this.marks, marks);
+    this.redraw();
+  }
+
+  setItemNames(names: ItemNames): void {
+    this.overlay.itemNames = names;
     this.redraw();
   }
 
@@ -237,7 +246,7 @@ export class MapEngine {
     context.arc(frame.x, frame.y, frame.radius, 0, 2 * Math.PI);
     context.fillStyle = theme.ground;
     context.fill();
-    drawRegions(context, this.tree, this.motions, this.view, frame, this.topicColors, theme.regionAlpha);
+    drawRegions(context, this.tree, this.motions, this.view, frame, this.topicColors, theme.regionAlpha * this.regionShare);
     context.beginPath();
     context.arc(frame.x, frame.y, frame.radius, 0, 2 * Math.PI);
     context.lineWidth = 1;

@@ -1,20 +1,25 @@
-import { nodePlace, type DiskTree, type View } from '../geometry/disk_tree';
+import { kMissing } from '../api/types';
+import { nodeMotion, nodePlace, type DiskTree, type View } from '../geometry/disk_tree';
 import { lateralScale, project } from '../geometry/projection';
 import { movedPoint, nodeOnScreen, toScreen, type Frame, type ScreenPoint } from './camera';
 import type { Items } from './items';
 import { LabelPlacer, type LabelCandidate } from './label_placer';
-import { nodeMotion } from '../geometry/disk_tree';
-import { kMissing } from '../api/types';
 import type { MapTheme } from './theme';
+import { shortText } from '../ui/format';
 
 const kFont = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
+const kItemFont = `400 11.5px ${kFont}`;
 const kMaxLabels = 70;
 const kMaxChars = 34;
 const kFadeMs = 160;
+const kItemGap = 7; // pixels between an item and its name beside it
 const kPadding = 5; // pixels between names
 const kLeastLook = 7; // pixels that a topic's items must fill for it to have a name,
 const kAlwaysNamed = 2; // unless it is as high in the tree as this
 const kCandidates = 4000; // topics, the largest, that may have a name at a time
+
+// Names of items, of which few are near enough to have one. Their keys among the names are ~item.
+export type ItemNames = ReadonlyMap<number, string>;
 
 export interface Marks {
   selectedNode: number | null;
@@ -33,6 +38,7 @@ export class Overlay {
   private readonly bySize: number[];
   private last = 0;
   private boxes: LabelCandidate[] = [];
+  itemNames: ItemNames = new Map();
 
   constructor(private readonly tree: DiskTree, private readonly names: readonly string[]) {
     const { size } = tree.layout;
@@ -46,7 +52,9 @@ export class Overlay {
        theme: MapTheme, marks: Marks, now: number): boolean {
     context.clearRect(0, 0, frame.width, frame.height);
     this.drawMarks(context, items, motions, view, frame, theme, marks);
-    const placed = this.placer.place(this.candidates(context, motions, view, frame, marks), kMaxLabels);
+    const candidates = this.candidates(context, motions, view, frame, marks);
+    this.addItems(candidates, context, items, motions, view, frame);
+    const placed = this.placer.place(candidates, kMaxLabels);
     this.boxes = placed;
     const step = Math.min((now - this.last) / kFadeMs, 1);
     this.last = now;
@@ -64,8 +72,13 @@ export class Overlay {
     context.textBaseline = 'middle';
     context.lineJoin = 'round';
     for (const [node, alpha] of this.alpha) {
-      const place = nodeOnScreen(frame, view, motions, node);
-      this.drawLabel(context, node, place, alpha, theme, marks);
+      if (node >= 0) {
+        this.drawLabel(context, node, nodeOnScreen(frame, view, motions, node), alpha, theme, marks);
+        continue;
+      }
+      const at = itemOnScreen(items, motions, view, frame, ~node);
+      const name = this.itemNames.get(~node);
+      if (at && name !== undefined) drawItemName(context, name, at, alpha, theme);
     }
     context.globalAlpha = 1;
     return isFading;
@@ -74,7 +87,7 @@ export class Overlay {
   labelAt({ x, y }: ScreenPoint): number | null {
     const hit = this.boxes.find((box) =>
       Math.abs(box.x - x) * 2 < box.width && Math.abs(box.y - y) * 2 < box.height);
-    return hit?.node ?? null;
+    return hit && hit.node >= 0 ? hit.node : null;
   }
 
   private candidates(context: CanvasRenderingContext2D, motions: Float64Array, view: View, frame: Frame,
@@ -102,9 +115,18 @@ export class Overlay {
     return result;
   }
 
+  private addItems(candidates: LabelCandidate[], context: CanvasRenderingContext2D, items: Items,
+                   motions: Float64Array, view: View, frame: Frame): void {
+    for (const [item, name] of this.itemNames) {
+      const at = itemOnScreen(items, motions, view, frame, item);
+      if (!at || Math.hypot(at.x - frame.x, at.y - frame.y) > 0.9 * frame.radius) continue;
+      const width = this.width(context, name, kItemFont) + kPadding;
+      candidates.push({ node: ~item, x: at.x + kItemGap + width / 2, y: at.y, width, height: 15, importance: 0.1 });
+    }
+  }
+
   private text(node: number): string {
-    const name = this.names[node];
-    return name.length > kMaxChars ? `${name.slice(0, kMaxChars - 1).trimEnd()}…` : name;
+    return shortText(this.names[node], kMaxChars);
   }
   private font(node: number): string {
     const depth = this.tree.depth[node];
@@ -135,12 +157,7 @@ export class Overlay {
 
   private drawMarks(context: CanvasRenderingContext2D, items: Items, motions: Float64Array, view: View,
                     frame: Frame, theme: MapTheme, marks: Marks): void {
-    const itemAt = (item: number) => {
-      const slot = items.slotOf[item];
-      if (slot === undefined || slot === kMissing) return null;
-      const motion = nodeMotion(motions, items.node[slot]);
-      return toScreen(frame, view.reach, movedPoint(motion, items.place[2 * slot], items.place[2 * slot + 1]));
-    };
+    const itemAt = (item: number) => itemOnScreen(items, motions, view, frame, item);
     const ring = (at: ScreenPoint, radius: number, width: number) => {
       context.beginPath();
       context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
@@ -174,6 +191,26 @@ export class Overlay {
     const hovered = marks.hoveredItem === null ? null : itemAt(marks.hoveredItem);
     if (hovered) ring(hovered, 6, 1.5);
   }
+}
+
+function itemOnScreen(items: Items, motions: Float64Array, view: View, frame: Frame, item: number): ScreenPoint | null {
+  const slot = items.slotOf[item];
+  if (slot === undefined || slot === kMissing) return null;
+  const motion = nodeMotion(motions, items.node[slot]);
+  return toScreen(frame, view.reach, movedPoint(motion, items.place[2 * slot], items.place[2 * slot + 1]));
+}
+
+function drawItemName(context: CanvasRenderingContext2D, name: string, { x, y }: ScreenPoint, alpha: number,
+                      theme: MapTheme): void {
+  context.globalAlpha = alpha;
+  context.font = kItemFont;
+  context.textAlign = 'left';
+  context.lineWidth = 3;
+  context.strokeStyle = theme.halo;
+  context.strokeText(name, x + kItemGap, y);
+  context.fillStyle = theme.quiet;
+  context.fillText(name, x + kItemGap, y);
+  context.textAlign = 'center';
 }
 
 function fontSize(font: string): number {

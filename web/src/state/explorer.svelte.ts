@@ -32,7 +32,7 @@ export class Explorer {
   private constructor(readonly api: Api, readonly info: Info, readonly topics: TopicEntry[],
                       readonly disk: DiskTree, readonly items: Items) {
     this.filters = new Filters(api, info.columns, info.n_items);
-    this.search = new Search(api, () => this.filters.where);
+    this.search = new Search(api, () => this.filters.active);
   }
 
   static async open(api: Api): Promise<Explorer> {

@@ -2,7 +2,6 @@ import { ApiError, type Api } from '../api/api';
 import type { ColumnInfo, ColumnValues } from '../api/types';
 import { CrossFilter } from '../filters/cross_filter';
 import type { Filter } from '../filters/filter';
-import { whereOf } from '../filters/where';
 
 // The filters in force, and the columns' values, which come when they are first needed.
 export class Filters {
@@ -21,9 +20,6 @@ export class Filters {
 
   get isActive(): boolean {
     return this.active.size > 0;
-  }
-  get where(): string {
-    return whereOf(this.columns, this.active);
   }
 
   load(name: string): Promise<ColumnValues | null> {

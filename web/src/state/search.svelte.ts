@@ -1,4 +1,4 @@
-import { ApiError, type Api } from '../api/api';
+import { ApiError, type ActiveFilters, type Api } from '../api/api';
 import type { Hit, SearchMode } from '../api/types';
 
 const kDebounceMs = 150;
@@ -19,7 +19,7 @@ export class Search {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private running: AbortController | null = null;
 
-  constructor(private readonly api: Api, private readonly where: () => string) {
+  constructor(private readonly api: Api, private readonly filters: () => ActiveFilters) {
     this.mode = api.modes[0];
   }
 
@@ -57,7 +57,7 @@ export class Search {
 
   private request() {
     return {
-      query: this.query, mode: this.mode, where: this.where() || undefined,
+      query: this.query, mode: this.mode, filters: this.filters(),
       node: this.scope ?? undefined, limit: kPage,
     };
   }
