@@ -2,6 +2,8 @@ import { kMissing, type ColumnValues } from '../api/types';
 import { binCounts, codeCounts, type Accepts } from './columns';
 import type { Filter } from './filter';
 
+const kDay = 86400;
+
 // Filters on several columns at once. Each has a bit, set for the items that it holds back, so
 // counting what passes all filters but one's own is a comparison of an integer per item.
 export class CrossFilter {
@@ -81,6 +83,8 @@ export function accepting(column: ColumnValues, filter: Filter): Accepts {
   }
   const { values } = column;
   if (filter.kind !== 'range') return () => true;
-  const { from, to } = filter;
+  const { from } = filter;
+  // All of the last day belongs to a range of dates, as it does where the server filters.
+  const to = column.kind === 'date' ? (Math.floor(filter.to / kDay) + 1) * kDay - 1e-3 : filter.to;
   return (item) => values[item] >= from && values[item] <= to; // a NaN is held back
 }

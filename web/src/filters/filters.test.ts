@@ -53,6 +53,12 @@ describe('cross-filtering', () => {
     const counts = filter.topicCounts(Uint32Array.from([1, 1, 2, 2, 0, 0]), Uint32Array.from([kMissing, 0, 0]));
     expect([...counts]).toEqual([3, 2, 1]);
   });
+  it('takes all of the last day of a range of dates', () => {
+    const filter = new CrossFilter(3);
+    const when: ColumnValues = { kind: 'date', values: Float64Array.of(86400, 2 * 86400 + 80000, 3 * 86400) };
+    filter.set('when', when, { kind: 'range', from: 86400, to: 2 * 86400 });
+    expect([0, 1, 2].map((item) => filter.passes(item))).toEqual([true, true, false]);
+  });
   it('takes 32 filters', () => {
     const filter = new CrossFilter(6);
     for (let i = 0; i < 32; ++i) filter.set(`${i}`, sizes, { kind: 'range', from: 0, to: 5 });

@@ -31,16 +31,14 @@ export class Address {
     try {
       await this.explorer.goTo(place);
     } finally {
+      this.last = { ...this.explorer.place }; // without what was not there
       this.isGoing = false;
     }
   }
 
   private write(place: Place): void {
     clearTimeout(this.timer);
-    if (this.isGoing) {
-      this.last = { ...place };
-      return;
-    }
+    if (this.isGoing) return;
     const isStep = this.last === null || isOtherStep(this.last, place);
     if (isStep) {
       this.last = place;
