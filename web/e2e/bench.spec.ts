@@ -1,5 +1,5 @@
 import { test } from '@playwright/test';
-import { fixtureAtlas, serve, type Served } from './carya';
+import { fixtureAtlas, serve, useBuild, type Served } from './carya';
 import { synthetic } from './synthetic';
 
 // Milliseconds of JavaScript at a million items: CARYA_BENCH=1000000 npm run e2e -- bench
@@ -12,6 +12,7 @@ test.beforeAll(async () => {
   server = await serve([fixtureAtlas()]);
 });
 test.afterAll(() => server.stop());
+test.beforeEach(({ page }) => useBuild(page));
 
 test('the map at size', async ({ page }) => {
   const made = synthetic(nItems);

@@ -2,6 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Page } from '@playwright/test';
 
 const kProgram = process.env.CARYA ?? '../build/release/apps/carya';
 
@@ -56,6 +57,17 @@ export function exportPage(atlas: string): string {
   const page = join(folder, 'page.html');
   execFileSync(kProgram, ['export', atlas, '--format', 'html', '-o', page], { stdio: 'pipe' });
   return page;
+}
+
+// With CARYA_DIST=dist the page is that of `npm run build`, and only the answers are the program's: no
+// need to link it after each change here.
+export async function useBuild(page: Page): Promise<void> {
+  const dist = process.env.CARYA_DIST;
+  if (!dist) return;
+  await page.route((url) => url.protocol === 'http:' && !url.pathname.startsWith('/api/'), (route) => {
+    const name = new URL(route.request().url()).pathname.replace('/assets/', '').replace('/', '');
+    return route.fulfill({ path: join(dist, name || 'index.html') });
+  });
 }
 
 // Waits for the address that the program prints.

@@ -1,11 +1,12 @@
 import { expect, test, type Page } from '@playwright/test';
-import { exportPage, fixtureAtlas, serve, type Served } from './carya';
+import { exportPage, fixtureAtlas, serve, useBuild, type Served } from './carya';
 
 let server: Served;
 test.beforeAll(async () => {
   server = await serve([fixtureAtlas()]);
 });
 test.afterAll(() => server.stop());
+test.beforeEach(({ page }) => useBuild(page));
 
 const problems: string[] = [];
 test.beforeEach(({ page }) => {
@@ -19,7 +20,7 @@ test.afterEach(() => expect(problems).toEqual([]));
 
 async function open(page: Page, query = ''): Promise<void> {
   await page.goto(`${server.url}${query}`);
-  await expect(page.getByRole('tree')).toBeVisible();
+  await expect(page.getByRole('searchbox')).toBeVisible();
   await expect.poll(() => page.evaluate(() => mapEngine().items.n)).toBeGreaterThan(0);
 }
 // Runs in the page: what the map holds of itself for tests.

@@ -1,5 +1,5 @@
 import { test, type Page } from '@playwright/test';
-import { serve, type Served } from './carya';
+import { serve, useBuild, type Served } from './carya';
 
 // The pictures of docs/explorer.md, of an atlas that CARYA_ATLAS names: the demo's.
 const kFolder = '../docs/images';
@@ -11,6 +11,7 @@ test.beforeAll(async () => {
   server = await serve([atlas!]);
 });
 test.afterAll(() => server.stop());
+test.beforeEach(({ page }) => useBuild(page));
 
 async function open(page: Page, query: string): Promise<void> {
   await page.goto(server.url + query);

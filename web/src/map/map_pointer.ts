@@ -16,6 +16,7 @@ const kPinchWheelStep = 0.01; // browsers report a pinch on a touch pad as a whe
 export class MapPointer {
   private readonly down = new Map<number, ScreenPoint>();
   private travelled = 0;
+  private pressedAt: ScreenPoint = { x: 0, y: 0 };
   private trail: { at: ScreenPoint; time: number }[] = [];
   private hoverRequest = 0;
   private readonly stops: (() => void)[] = [];
@@ -47,7 +48,10 @@ export class MapPointer {
     this.target.setPointerCapture(event.pointerId);
     this.map.halt();
     this.down.set(event.pointerId, this.at(event));
-    if (this.down.size === 1) this.travelled = 0;
+    if (this.down.size === 1) {
+      this.travelled = 0;
+      this.pressedAt = this.at(event);
+    }
     this.trail = [];
   }
 
@@ -70,7 +74,8 @@ export class MapPointer {
       this.map.zoom(spread, middle);
     } else if (this.travelled > kClickSlack) {
       this.events.hover(at, null);
-      this.map.drag(before, at);
+      // The first step makes up for those that might have been a trembling click.
+      this.map.drag(this.trail.length === 0 ? this.pressedAt : before, at);
       this.trail.push({ at, time: event.timeStamp });
       if (this.trail.length > 5) this.trail.shift();
     }

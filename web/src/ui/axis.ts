@@ -8,7 +8,7 @@ export interface Axis {
   places(values: Float64Array): Float64Array;
 }
 
-const kSkew = 0.02; // of the range, below which three quarters of the values lie
+const kSkew = 0.05; // of the range, below which three fifths of the values lie
 
 export function axisOf(values: Float64Array, isDate: boolean): Axis {
   let min = Infinity;
@@ -49,5 +49,5 @@ function isSkewed(values: Float64Array, min: number, max: number): boolean {
     ++n;
     if (value <= bound) ++below;
   }
-  return below > 0.75 * n;
+  return below > 0.6 * n;
 }
