@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { test, type Page } from '@playwright/test';
 import { serve, useBuild, type Served } from './carya';
+import { smallPng } from './small_png';
 
 // The pictures of docs/explorer.md, of an atlas that CARYA_ATLAS names: the demo's.
 const kFolder = '../docs/images';
@@ -27,15 +29,23 @@ async function settle(page: Page): Promise<void> {
   await page.waitForTimeout(1200);
   await page.waitForFunction(() => (document.querySelector('.map') as any).engine.request === 0);
 }
-const shoot = (page: Page, name: string) => page.screenshot({ path: `${kFolder}/explorer-${name}.png` });
-const largest = (page: Page, depth: number) => page.evaluate((depth) => {
+async function shoot(page: Page, name: string): Promise<void> {
+  writeFileSync(`${kFolder}/explorer-${name}.png`, await smallPng(page, await page.screenshot()));
+}
+// The largest topic below the root, and a leaf of some size.
+const largest = (page: Page) => page.evaluate(() => {
   const { tree } = (document.querySelector('.map') as any).engine;
-  let node = 0;
-  for (let level = 0; level < depth && tree.children[node].length > 0; ++level) {
-    node = tree.children[node].reduce((a: number, b: number) => (tree.layout.size[b] > tree.layout.size[a] ? b : a));
+  return tree.children[0].reduce((a: number, b: number) => (tree.layout.size[b] > tree.layout.size[a] ? b : a)) as number;
+});
+const leafOf = (page: Page, atMost: number) => page.evaluate((atMost) => {
+  const { tree } = (document.querySelector('.map') as any).engine;
+  let best = 0;
+  for (let node = 0; node < tree.n; ++node) {
+    const size = tree.layout.size[node];
+    if (tree.children[node].length === 0 && size <= atMost && (best === 0 || size > tree.layout.size[best])) best = node;
   }
-  return node as number;
-}, depth);
+  return best;
+}, atMost);
 
 test('the whole', async ({ page }) => {
   await open(page, '');
@@ -43,22 +53,27 @@ test('the whole', async ({ page }) => {
 });
 test('a topic', async ({ page }) => {
   await open(page, '');
-  const node = await largest(page, 1);
+  const node = await largest(page);
   await open(page, `?node=${node}`);
   await shoot(page, 'topic');
 });
 test('items up close, dark', async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
   await open(page, '');
-  const node = await largest(page, 3);
+  const node = await leafOf(page, 110);
   await open(page, `?node=${node}`);
   await shoot(page, 'items-dark');
 });
 test('a search', async ({ page }) => {
   await open(page, '?q=chess+engine');
-  await page.locator('.hit').first().click();
-  await settle(page);
   await shoot(page, 'search');
+});
+test('an item', async ({ page }) => {
+  await open(page, '');
+  await open(page, `?node=${await leafOf(page, 150)}`);
+  await page.locator('.items button').first().click();
+  await settle(page);
+  await shoot(page, 'item');
 });
 test('filters and colours', async ({ page }) => {
   await open(page, '?color=column:section&f.size=500..20000');

@@ -6,6 +6,8 @@ import { project, unproject } from '../geometry/projection';
 export interface Frame {
   width: number;
   height: number;
+  left: number; // what panels leave free of it
+  right: number;
   x: number; // the middle of the disk
   y: number;
   radius: number;

@@ -4,10 +4,11 @@ import { kRest, motionTo, movePoint } from '../geometry/motion';
 import { fromScreen, movedPoint, toScreen, type Frame } from './camera';
 import { Items } from './items';
 import { LabelPlacer, type LabelCandidate } from './label_placer';
+import { Pace } from './pace';
 import { pick } from './picker';
 import { rimArc } from './regions';
 
-const frame: Frame = { width: 800, height: 600, x: 400, y: 300, radius: 280 };
+const frame: Frame = { width: 800, height: 600, left: 0, right: 800, x: 400, y: 300, radius: 280 };
 const label = (node: number, x: number, importance: number): LabelCandidate =>
   ({ node, x, y: 0, width: 50, height: 12, importance });
 
@@ -92,5 +93,24 @@ describe('labels', () => {
     placer.place([label(1, 0, 1)], 10);
     expect(placer.place([label(1, 0, 1), label(2, 30, 1.3)], 10).map(({ node }) => node)).toEqual([1]);
     expect(placer.place([label(1, 0, 1), label(2, 30, 2)], 10).map(({ node }) => node)).toEqual([2]);
+  });
+});
+
+describe('the pace', () => {
+  const n = 1_000_000;
+  const run = (pace: Pace, ms: number, frames: number) => {
+    let drawn = n;
+    for (let i = 0; i < frames; ++i) drawn = pace.next(i * ms, true, n);
+    return drawn;
+  };
+  it('draws all where the machine can, and at rest', () => {
+    const pace = new Pace();
+    expect(run(pace, 16, 20)).toBe(n);
+    expect(run(pace, 400, 8)).toBeLessThan(n / 100);
+    expect(pace.next(4000, false, n)).toBe(n);
+  });
+  it('never draws fewer than any machine can', () => {
+    expect(run(new Pace(), 5000, 50)).toBe(8192);
+    expect(new Pace().next(0, true, 100)).toBe(100);
   });
 });

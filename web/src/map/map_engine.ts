@@ -7,6 +7,7 @@ import { kLeastReach, project, reachFor } from '../geometry/projection';
 import { fromScreen, type Frame, type ScreenPoint } from './camera';
 import type { Items } from './items';
 import { Overlay, type ItemNames, type Marks } from './overlay';
+import { Pace } from './pace';
 import { pick, type Picked } from './picker';
 import { PointsGl, type PointStyle } from './points_gl';
 import { drawRegions } from './regions';
@@ -28,6 +29,7 @@ const kOverviewRadius = 0.94; // where the farthest items are seen from the root
 const kFitRadius = 0.66; // where a topic's own things end after flying there
 const kMargin = 14; // pixels between rim and window
 const kQuietRegions = 0.35; // of the regions' colour, where colours mean something else
+const kRestAfter = 140; // ms without a movement
 const kThrowDecay = 0.0045; // per ms: a thrown map comes to rest in half a second
 
 // The map without its handles: draws when something has changed, and only then.
@@ -35,7 +37,7 @@ export class MapEngine {
   view: View;
   readonly overviewReach: number;
   onView: (view: View, atRest: boolean) => void = () => {};
-  private frame: Frame = { width: 1, height: 1, x: 0, y: 0, radius: 1 };
+  private frame: Frame = { width: 1, height: 1, left: 0, right: 1, x: 0, y: 0, radius: 1 };
   private pixelRatio = 1;
   private readonly motions: Float64Array;
   private readonly overlay: Overlay;
@@ -45,6 +47,9 @@ export class MapEngine {
   private flight: { plan: Flight; start: number; done: () => void } | null = null;
   private thrown: { x: number; y: number; vx: number; vy: number; at: number } | null = null;
   private request = 0;
+  private readonly pace = new Pace();
+  private movedAt = -Infinity;
+  private restTimer: ReturnType<typeof setTimeout> | undefined;
   private marks: Marks = { selectedNode: null, comparedNode: null, hoveredNode: null, selectedItem: null,
     hoveredItem: null, neighbors: [] };
   private isSearching = false;
@@ -73,6 +78,7 @@ export class MapEngine {
   }
   stop(): void {
     cancelAnimationFrame(this.request);
+    clearTimeout(this.restTimer);
     this.request = -1;
   }
 
@@ -80,7 +86,7 @@ export class MapEngine {
     const x = (insets.left + width - insets.right) / 2;
     const y = (insets.top + height - insets.bottom) / 2;
     const room = Math.min(width - insets.left - insets.right, height - insets.top - insets.bottom) / 2;
-    this.frame = { width, height, x, y, radius: Math.max(room - kMargin, 40) };
+    this.frame = { width, height, left: insets.left, right: width - insets.right, x, y, radius: Math.max(room - kMargin, 40) };
     this.pixelRatio = pixelRatio;
     for (const canvas of Object.values(this.canvases)) {
       canvas.width = Math.round(width * pixelRatio);
@@ -162,6 +168,7 @@ export class MapEngine {
     this.flight = null;
     const motion = dragMotion(fromScreen(this.frame, this.view.reach, from), fromScreen(this.frame, this.view.reach, to));
     this.view = this.tree.moved(this.view, motion);
+    this.movedAt = performance.now();
     this.redraw();
   }
   // Lets the map glide on after a drag, with the velocity in pixels per ms.
@@ -182,6 +189,7 @@ export class MapEngine {
     const after = fromScreen(this.frame, reach, at);
     const motion = translation(before.angle, after.distance - before.distance);
     this.view = { ...this.tree.moved(this.view, motion), reach };
+    this.movedAt = performance.now();
     this.redraw();
   }
 
@@ -205,7 +213,11 @@ export class MapEngine {
     this.advance(now);
     this.tree.motions(this.view, this.motions);
     const { frame, view, theme, motions, pixelRatio } = this;
-    this.gl?.draw(frame, view, motions, this.style(), pixelRatio);
+    const isMoving = this.flight !== null || this.thrown !== null || start - this.movedAt < kRestAfter;
+    const nDrawn = this.pace.next(now, isMoving, this.items.n);
+    this.gl?.draw(frame, view, motions, this.style(), pixelRatio, nDrawn);
+    clearTimeout(this.restTimer);
+    if (nDrawn < this.items.n) this.restTimer = setTimeout(() => this.redraw(), kRestAfter);
     this.drawGround();
     const context = this.canvases.labels.getContext('2d')!;
     context.setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0);

@@ -51,7 +51,6 @@ export class Overlay {
   draw(context: CanvasRenderingContext2D, items: Items, motions: Float64Array, view: View, frame: Frame,
        theme: MapTheme, marks: Marks, now: number): boolean {
     context.clearRect(0, 0, frame.width, frame.height);
-    this.drawMarks(context, items, motions, view, frame, theme, marks);
     const candidates = this.candidates(context, motions, view, frame, marks);
     this.addItems(candidates, context, items, motions, view, frame);
     const placed = this.placer.place(candidates, kMaxLabels);
@@ -68,6 +67,7 @@ export class Overlay {
       else this.alpha.set(node, alpha);
       if (alpha !== goal) isFading = true;
     }
+    this.drawMarks(context, items, motions, view, frame, theme, marks);
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     context.lineJoin = 'round';
@@ -110,6 +110,8 @@ export class Overlay {
       const importance = marked ? Infinity : Math.sqrt(size[node]) * (0.15 + near) * (1 + Math.min(looks / 40, 3));
       const font = this.font(node);
       const width = this.width(context, this.text(node), font) + 2 * kPadding;
+      const isCut = x - width / 2 < frame.left || x + width / 2 > frame.right;
+      if (isCut && !marked) continue;
       result.push({ node, x, y, width, height: fontSize(font) + kPadding + 2, importance });
     }
     return result;
@@ -121,6 +123,7 @@ export class Overlay {
       const at = itemOnScreen(items, motions, view, frame, item);
       if (!at || Math.hypot(at.x - frame.x, at.y - frame.y) > 0.9 * frame.radius) continue;
       const width = this.width(context, name, kItemFont) + kPadding;
+      if (at.x + kItemGap + width > frame.right) continue;
       candidates.push({ node: ~item, x: at.x + kItemGap + width / 2, y: at.y, width, height: 15, importance: 0.1 });
     }
   }
@@ -168,10 +171,10 @@ export class Overlay {
       context.strokeStyle = theme.accent;
       context.stroke();
     };
-    for (const node of [marks.selectedNode, marks.comparedNode]) {
-      if (node !== null) ring(nodeOnScreen(frame, view, motions, node), 9, 1.5);
+    // A topic whose name stands there, in another colour, needs no ring through it.
+    for (const node of [marks.selectedNode, marks.comparedNode, marks.hoveredNode]) {
+      if (node !== null && !this.alpha.has(node)) ring(nodeOnScreen(frame, view, motions, node), 8, 1.5);
     }
-    if (marks.hoveredNode !== null) ring(nodeOnScreen(frame, view, motions, marks.hoveredNode), 6, 1.5);
     const selected = marks.selectedItem === null ? null : itemAt(marks.selectedItem);
     if (selected) {
       context.strokeStyle = theme.accent;

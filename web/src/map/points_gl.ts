@@ -99,7 +99,9 @@ export class PointsGl {
     this.nHits = slots.length;
   }
 
-  draw(frame: Frame, view: View, motions: Float64Array, style: PointStyle, pixelRatio: number): void {
+  // The first nDrawn items, all hits.
+  draw(frame: Frame, view: View, motions: Float64Array, style: PointStyle, pixelRatio: number,
+       nDrawn: number): void {
     const { gl, canvas } = this;
     this.motionRows.set(motions);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, kTextureWidth, this.motionRows.length / 4 / kTextureWidth,
@@ -123,7 +125,7 @@ export class PointsGl {
     gl.uniform4fv(uniform('faded'), style.faded);
     gl.uniform4fv(uniform('outline'), style.outline);
     gl.bindVertexArray(this.pointArrays);
-    gl.drawArrays(gl.POINTS, 0, this.nUploaded);
+    gl.drawArrays(gl.POINTS, 0, Math.min(nDrawn, this.nUploaded));
     if (this.nHits > 0) {
       gl.disable(gl.DEPTH_TEST);
       gl.uniform1f(uniform('emphasis'), 1);
@@ -162,7 +164,7 @@ export class PointsGl {
     for (let child = 0; child < tree.n; ++child) {
       if (parent[child] === kNoParent) continue;
       // Topics with many small children would hide under their edges.
-      const strength = Math.min(Math.max(Math.sqrt(size[child] / size[0]) * 4, 0.35), 1);
+      const strength = Math.min(Math.max(Math.sqrt(size[child] / size[0]) * 4, 0.22), 1);
       for (let step = 0; step < 2 * kEdgeSteps; ++step) {
         const share = Math.ceil(step / 2) / kEdgeSteps;
         const radius = Math.tanh((share * distance[child]) / 2);

@@ -9,6 +9,7 @@ import { Search } from './search.svelte';
 import { flatten, type TopicEntry } from './topics';
 
 const kMaxItems = 2_000_000; // on the map at a time; of larger atlases a fair sample
+const kAroundItem = 2.2; // how much wider than its topic alone an item is shown, among its neighbours
 const kSearchScopeDelay = 0;
 
 // What an open atlas is made of, and what one is looking at in it.
@@ -26,7 +27,7 @@ export class Explorer {
   view = $state.raw<View | null>(null); // at rest
   expanded = $state.raw<ReadonlySet<number>>(new Set([0])); // of the tree
   // The map's handles, once it is there.
-  fly: (node: number, reach?: number) => void = () => {};
+  fly: (node: number, wider?: number) => void = () => {};
   look: (view: View) => void = () => {};
 
   private constructor(readonly api: Api, readonly info: Info, readonly topics: TopicEntry[],
@@ -72,7 +73,7 @@ export class Explorer {
     this.item = item;
     this.isPicking = false;
     if (!fly) return;
-    void this.topicOf(item).then((node) => this.item === item && this.fly(node));
+    void this.topicOf(item).then((node) => this.item === item && this.fly(node, kAroundItem));
   }
   close(): void {
     if (this.isPicking) this.isPicking = false;
@@ -131,7 +132,8 @@ export class Explorer {
     this.search.scope = known(place.scope);
     if (this.node !== null) this.reveal(this.node);
     if (place.view && place.view.anchor < this.disk.n) this.look(place.view);
-    else this.fly(this.item === null ? (this.node ?? 0) : await this.topicOf(this.item));
+    else if (this.item === null) this.fly(this.node ?? 0);
+    else this.fly(await this.topicOf(this.item), kAroundItem);
     await this.filters.setAll(place.filters);
     this.search.schedule(0);
   }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Topic } from '../api/types';
 import { flatten } from '../state/topics';
 import { axisOf } from './axis';
 import { count, counted, day, percent, shortNumber, shortText } from './format';
 import { visibleRows, walk } from './tree_walk';
 
-const topic = (node: number, size: number, children: ReturnType<typeof topic>[] = []): any =>
+const topic = (node: number, size: number, children: Topic[] = []): Topic =>
   ({ node, name: `t${node}`, size, keywords: [], children });
 const topics = flatten(topic(0, 10, [topic(1, 3), topic(2, 7, [topic(3, 7)])]));
 
