@@ -24,7 +24,7 @@ async function open(page: Page, query = ''): Promise<void> {
   await expect.poll(() => page.evaluate(() => mapEngine().items.n)).toBeGreaterThan(0);
 }
 // Runs in the page: what the map holds of itself for tests.
-declare function mapEngine(): any; // eslint-disable-line
+declare function mapEngine(): any;
 test.beforeEach(({ page }) => page.addInitScript(() => {
   Object.assign(window, { mapEngine: () => (document.querySelector('.map') as any)?.engine });
 }));
@@ -54,6 +54,16 @@ test('flies to a topic that is chosen in the tree, and back', async ({ page }) =
   await expect.poll(() => anchor(page)).toBe(0);
   await page.goForward();
   await expect(page.getByRole('heading', { name, level: 2 })).toBeVisible();
+});
+
+test('flies along the way where motion is welcome', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  await open(page);
+  await topicRow(page, 2).click();
+  await expect(page).toHaveURL(/node=\d+.*at=/);
+  const node = Number(new URL(page.url()).searchParams.get('node'));
+  expect(await anchor(page)).toBe(node);
+  expect(await focusDistance(page)).toBeLessThan(1e-6);
 });
 
 test('is dragged: the point under the hand stays there', async ({ page }) => {

@@ -48,7 +48,7 @@ export class MapEngine {
   private thrown: { x: number; y: number; vx: number; vy: number; at: number } | null = null;
   private request = 0;
   private readonly pace = new Pace();
-  private movedAt = -Infinity;
+  private hasMoved = false; // by hand, since the last frame
   private restTimer: ReturnType<typeof setTimeout> | undefined;
   private marks: Marks = { selectedNode: null, comparedNode: null, hoveredNode: null, selectedItem: null,
     hoveredItem: null, neighbors: [] };
@@ -168,7 +168,7 @@ export class MapEngine {
     this.flight = null;
     const motion = dragMotion(fromScreen(this.frame, this.view.reach, from), fromScreen(this.frame, this.view.reach, to));
     this.view = this.tree.moved(this.view, motion);
-    this.movedAt = performance.now();
+    this.hasMoved = true;
     this.redraw();
   }
   // Lets the map glide on after a drag, with the velocity in pixels per ms.
@@ -189,7 +189,7 @@ export class MapEngine {
     const after = fromScreen(this.frame, reach, at);
     const motion = translation(before.angle, after.distance - before.distance);
     this.view = { ...this.tree.moved(this.view, motion), reach };
-    this.movedAt = performance.now();
+    this.hasMoved = true;
     this.redraw();
   }
 
@@ -213,7 +213,8 @@ export class MapEngine {
     this.advance(now);
     this.tree.motions(this.view, this.motions);
     const { frame, view, theme, motions, pixelRatio } = this;
-    const isMoving = this.flight !== null || this.thrown !== null || start - this.movedAt < kRestAfter;
+    const isMoving = this.flight !== null || this.thrown !== null || this.hasMoved;
+    this.hasMoved = false;
     const nDrawn = this.pace.next(now, isMoving, this.items.n);
     this.gl?.draw(frame, view, motions, this.style(), pixelRatio, nDrawn);
     clearTimeout(this.restTimer);

@@ -43,12 +43,12 @@ export class Address {
     if (isStep) {
       this.last = place;
       // The view of before the flight would be wrong for the new topic.
-      history.pushState(null, '', location.pathname + toQuery({ ...place, view: null }) + location.hash);
+      put('pushState', { ...place, view: null });
       return;
     }
     this.timer = setTimeout(() => {
       this.last = place;
-      history.replaceState(null, '', location.pathname + toQuery(place) + location.hash);
+      put('replaceState', place);
     }, kViewDelay);
   }
 }
@@ -56,4 +56,12 @@ export class Address {
 function isOtherStep(before: Place, now: Place): boolean {
   return before.node !== now.node || before.item !== now.item || before.compare !== now.compare ||
     (before.query === '') !== (now.query === '') || before.scope !== now.scope;
+}
+
+function put(how: 'pushState' | 'replaceState', place: Place): void {
+  try {
+    history[how](null, '', location.pathname + toQuery(place) + location.hash);
+  } catch {
+    // A page within another, or a browser that counts changes, may refuse: only the link is not kept.
+  }
 }
