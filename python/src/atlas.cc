@@ -28,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 // Properties would else tie an array to the object, which has an owner of its own already.
-constexpr nb::rv_policy kArray = nb::rv_policy::automatic;
+constexpr auto kArray = nb::rv_policy::automatic;
 using SearchRow = std::tuple<uint32_t, double, std::optional<double>>;
 
 template <class T>
