@@ -36,7 +36,8 @@ def as_matrix(array, name="array", dtype=np.float32):
             f"the {name} has {array.ndim} dimensions {array.shape}: 2 are needed, [n, dim]"
             + ("; reshape(1, -1) makes a single row of it" if array.ndim == 1 else "")
         )
-    return np.ascontiguousarray(array, dtype=dtype)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused by name later
+        return np.ascontiguousarray(array, dtype=dtype)
 
 
 def is_array(data):
