@@ -14,7 +14,7 @@ import carya
 
 ALL = [
     carya.HDBSCAN(),
-    carya.HDBSCAN(min_cluster_size=3, cluster_selection_method="leaf", metric="cosine"),
+    carya.HDBSCAN(min_cluster_size=3, cluster_selection_method="leaf"),
     carya.KMeansTree(),
     carya.KMeansTree(12, branching=2, n_resamples=2),
     carya.HNSW(),
