@@ -43,6 +43,7 @@ struct AtlasHit {
 struct AtlasInfo {
   size_t n_items, dim, n_nodes, n_leaves, max_depth, n_outliers;
   std::string encoder, method;
+  bool has_texts;  // false for an atlas of vectors, in which no text can be searched for
   struct Stage {
     std::string name;
     double seconds;
@@ -63,7 +64,7 @@ struct AtlasEvaluation {
   size_t cut_nodes;  // clusters of the best cut
 };
 
-// An atlas that build_atlas() made, opened for reading.  One thread at a time.
+// An atlas that build_atlas() made, opened for reading.  Many threads may share it.
 //
 //   const Atlas atlas = Atlas::open("demo.atlas");
 //   for (const AtlasHit& hit : atlas.search("chess")) print(atlas.items().item(hit.item).text);
@@ -94,6 +95,9 @@ class Atlas {
                                const AtlasSearchOptions& options = {}) const;
   // The items nearest to one, itself left out.
   std::vector<Neighbor> neighbors(uint32_t item, size_t k = 10) const;
+  // Of all items at once, as they were found when the atlas was built: [n_items, k], nearest first,
+  // kNoNeighbor where there are fewer.
+  Matrix<uint32_t> neighbor_lists() const;
   // The map: a place in the hyperbolic disk for every topic and item.
   DiskLayout layout() const;
   // Against a metadata column; items without a value are a class of their own.

@@ -25,12 +25,20 @@ struct Report {
 // Gathers what the working threads report until the waiting one takes it.
 class Mailbox final : public Progress {
  public:
+  explicit Mailbox(bool has_reader) : has_reader_(has_reader) {}
+
+  // Waits until the callback was told, so that one that wants to stop before a stage can.
   void begin(std::string_view stage, size_t total, std::string_view unit) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (changed_) reports_.push_back(current_);  // where the last stage ended
     current_ = {std::string(stage), std::string(unit), 0, total};
     reports_.push_back(current_);
     changed_ = false;
+    if (!has_reader_) return;
+    const size_t ticket = ++n_begun_;
+    wake_.notify_all();
+    wake_.wait(lock, [&] { return n_read_ >= ticket || stop_; });
+    if (stop_) throw Error(ErrorKind::kCancelled, "stopped on request");
   }
   void advance(size_t steps) override {
     const std::lock_guard lock(mutex_);
@@ -45,34 +53,50 @@ class Mailbox final : public Progress {
   void stop() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    wake_.notify_all();
   }
   void finish() {
     const std::lock_guard lock(mutex_);
     finished_ = true;
-    finish_.notify_one();
+    wake_.notify_all();
   }
-  // True once the work has ended.
+  // Until the work has ended (then true), a stage begins, or it is time to look for signals.
   bool wait() {
     std::unique_lock lock(mutex_);
-    return finish_.wait_for(lock, kPollInterval, [&] { return finished_; });
+    wake_.wait_for(lock, kPollInterval,
+                   [&] { return finished_ || (n_begun_ > n_read_ && !stop_); });
+    return finished_;
   }
-  std::vector<Report> take() {
+  // Delivers the reports by `send`, then lets those go on who wait for it.
+  template <class Send>
+  void read(const Send& send) {
+    std::vector<Report> reports;
+    size_t n_begun = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (changed_) reports_.push_back(current_);
+      changed_ = false;
+      reports = std::exchange(reports_, {});
+      n_begun = n_begun_;
+    }
+    send(reports);
     const std::lock_guard lock(mutex_);
-    if (changed_) reports_.push_back(current_);
-    changed_ = false;
-    return std::exchange(reports_, {});
+    n_read_ = n_begun;
+    wake_.notify_all();
   }
 
  private:
+  const bool has_reader_;
   mutable std::mutex mutex_;
-  std::condition_variable finish_;
+  std::condition_variable wake_;
   Report current_;
   std::vector<Report> reports_;
+  size_t n_begun_ = 0, n_read_ = 0;
   bool changed_ = false, stop_ = false, finished_ = false;
 };
 
 void deliver(const std::vector<Report>& reports, nb::handle callback) {
-  if (callback.is_none()) return;
+  if (callback.is_none()) return;  // then only signals are looked for
   for (const Report& report : reports) {
     const nb::object answer =
         callback(report.stage.c_str(), report.done, report.total, report.unit.c_str());
@@ -85,7 +109,7 @@ void deliver(const std::vector<Report>& reports, nb::handle callback) {
 }  // namespace
 
 void run_in_thread(nb::handle callback, const std::function<void(Progress*)>& work) {
-  Mailbox mailbox;
+  Mailbox mailbox(/*has_reader=*/!callback.is_none());
   std::exception_ptr failure, from_python;
   std::thread thread([&] {
     try {
@@ -100,7 +124,7 @@ void run_in_thread(nb::handle callback, const std::function<void(Progress*)>& wo
     if (from_python) continue;
     try {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
-      deliver(mailbox.take(), callback);
+      mailbox.read([&](const std::vector<Report>& reports) { deliver(reports, callback); });
     } catch (...) {
       from_python = std::current_exception();
       mailbox.stop();

@@ -11,7 +11,8 @@
 namespace carya::python {
 
 // Runs `work` in a thread of its own, without the GIL, while the calling thread looks for signals
-// 20 times a second and calls `callback(stage, done, total, unit)`, or nothing if it is None.  So
+// 20 times a second and calls `callback(stage, done, total, unit)` as often and when a stage begins,
+// which waits for it; or nothing if it is None.  So
 // Ctrl-C is noticed while all cores compute, and the callback always runs in the caller's thread.
 // What a signal handler or the callback raises is raised here once the work has stopped, which it
 // does at its next report; a callback that returns False stops it with carya.Cancelled.  For what

@@ -32,10 +32,14 @@ def frames(records):
     yield "duckdb", duckdb.connect().from_arrow(table)
 
 
-def test_every_frame_makes_the_atlas_of_the_csv(records, atlas_path, tmp_path):
-    expected = files_of(atlas_path)
+def test_every_frame_makes_the_atlas_of_the_csv(records, atlas, tmp_path):
+    def content(atlas):
+        files = files_of(atlas.path)
+        del files["items.sqlite"], files["manifest.json"]  # a .csv's numbers come as text
+        return files, atlas.columns, list(atlas)
+
     for name, frame in frames(records):
-        assert files_of(build(frame, tmp_path).path) == expected, name
+        assert content(build(frame, tmp_path)) == content(atlas), name
 
 
 def test_a_series_of_texts_is_a_table_of_one_column(texts, tmp_path):
