@@ -348,11 +348,10 @@ class Atlas:
     def add(self, data, *, text=None, id=None, delimiter=None, progress=None):
         """Add items, as for :meth:`build`; each hangs where its nearest items hang.
 
-        The topics and names stay.  The atlas is replaced when the new one is whole; this object is
+        The topics and names stay.  Items in memory without ids are numbered on.  The atlas is replaced when the new one is whole; this object is
         then of the new one.  Returns the number of new items.
         """
-        self._open  # raises if it is closed
-        source = as_input(data, text, id, delimiter)
+        source = as_input(data, text, id, delimiter, n_before=len(self))
         with reporting(progress) as callback:
             n_new = _carya.add_to_atlas(self.path, source, callback)
         self._handle = _carya.Atlas.open(self.path)

@@ -18,8 +18,11 @@ def _refuse(what, **options):
         raise ValueError(f"{' and '.join(given)}: of tables and files; {what} has no columns")
 
 
-def as_input(data, text=None, id=None, delimiter=None):
-    """The _carya.Input of a path, a table, an array of vectors, or texts."""
+def as_input(data, text=None, id=None, delimiter=None, n_before=0):
+    """The _carya.Input of a path, a table, an array of vectors, or texts.
+
+    Items in memory without ids get the numbers after `n_before`.
+    """
     if isinstance(data, (str, os.PathLike)):
         path = os.fspath(data)
         if path == "-":
@@ -29,7 +32,7 @@ def as_input(data, text=None, id=None, delimiter=None):
         if delimiter:
             raise ValueError("delimiter: of files; a table has columns")
         name = f"the {type(data).__name__}"
-        return _carya.table_input(data.__arrow_c_stream__(), _names(text), id or "", name)
+        return _carya.table_input(data.__arrow_c_stream__(), _names(text), id or "", name, n_before)
     if type(data).__name__ == "LazyFrame":
         raise ValueError("a LazyFrame has no rows yet: give frame.collect()")
     if type(data).__module__.split(".")[0] == "pandas" and hasattr(data, "columns"):
@@ -43,4 +46,4 @@ def as_input(data, text=None, id=None, delimiter=None):
             "(__arrow_c_stream__) or an array of vectors [n, dim] is needed"
         )
     _refuse("a list of texts", text=text, id=id, delimiter=delimiter)
-    return _carya.text_input(data)
+    return _carya.text_input(data, n_before)

@@ -21,8 +21,9 @@ bool is_pandas_index(const std::string& name) { return name.starts_with("__index
 
 }  // namespace
 
-ArrowRecords::ArrowRecords(ArrowArrayStream& stream, const ReadOptions& options, std::string name)
-    : name_(std::move(name)), stream_(stream) {
+ArrowRecords::ArrowRecords(ArrowArrayStream& stream, const ReadOptions& options, std::string name,
+                           size_t n_before)
+    : name_(std::move(name)), stream_(stream), n_before_(n_before) {
   require(stream_.is_valid(), "{}: its Arrow stream was used up already", name_);
   if (const int code = stream_->get_schema(stream_.get(), schema_.get()); code != 0) fail(code);
   is_table_ = std::string(schema_->format) == "+s";
@@ -117,7 +118,8 @@ bool ArrowRecords::next(Record& record) {
     if (!record.text.empty() && !part.empty()) record.text += ": ";
     record.text += part;
   }
-  record.id = id_column_ < 0 ? std::to_string(n_) : text_of(static_cast<size_t>(id_column_));
+  record.id =
+      id_column_ < 0 ? std::to_string(n_before_ + n_) : text_of(static_cast<size_t>(id_column_));
   record.values.clear();
   for (const size_t column : value_columns_) {
     Value cell = value(column);

@@ -13,12 +13,14 @@ namespace carya::python {
 // The rows of an Arrow stream as records: any data frame that implements __arrow_c_stream__.  A
 // stream of strings is a table with the one column "text".  The columns of ReadOptions are chosen
 // as for a .csv, but that the only column of strings is the text, too; pandas' index columns are
-// left out.  Rows come batch by batch, so the table need not fit into memory.
+// left out.  Without an id column ids are numbers after `n_before`.  Rows come batch by batch, so
+// the table need not fit into memory.
 class ArrowRecords final : public RecordReader {
  public:
   // Moves the stream.  `name` is for messages.  Throws kInvalidArgument naming a column that is not
   // there or of a type that has no place in a record, kIo with what the producer says.
-  ArrowRecords(ArrowArrayStream& stream, const ReadOptions& options, std::string name);
+  ArrowRecords(ArrowArrayStream& stream, const ReadOptions& options, std::string name,
+               size_t n_before);
 
   const std::vector<std::string>& columns() const noexcept override { return value_names_; }
   bool next(Record& record) override;
@@ -43,7 +45,7 @@ class ArrowRecords final : public RecordReader {
   std::vector<std::string> value_names_;
   std::ptrdiff_t id_column_ = -1;
   int64_t row_ = 0;  // in the batch
-  size_t n_ = 0, bytes_read_ = 0;
+  size_t n_before_, n_ = 0, bytes_read_ = 0;
 };
 
 }  // namespace carya::python

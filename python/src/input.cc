@@ -17,7 +17,9 @@ namespace {
 
 class TextRecords final : public RecordReader {
  public:
-  explicit TextRecords(std::vector<std::string> texts) : texts_(std::move(texts)) {
+  // Ids go on after `n_before`.
+  TextRecords(std::vector<std::string> texts, size_t n_before)
+      : texts_(std::move(texts)), n_before_(n_before) {
     for (const std::string& text : texts_) total_ += text.size();
   }
   const std::vector<std::string>& columns() const noexcept override { return columns_; }
@@ -25,7 +27,8 @@ class TextRecords final : public RecordReader {
     if (at_ == texts_.size()) return false;
     std::string& text = texts_[at_++];
     read_ += text.size();
-    record = {std::to_string(at_), to_valid_utf8(text), {}, fmt::format("text {}", at_ - 1)};
+    record = {
+        std::to_string(n_before_ + at_), to_valid_utf8(text), {}, fmt::format("text {}", at_ - 1)};
     std::string().swap(text);  // it is in the file now
     return true;
   }
@@ -34,7 +37,7 @@ class TextRecords final : public RecordReader {
 
  private:
   std::vector<std::string> texts_, columns_;
-  size_t at_ = 0, read_ = 0, total_ = 0;
+  size_t n_before_, at_ = 0, read_ = 0, total_ = 0;
 };
 
 }  // namespace
@@ -58,14 +61,15 @@ void bind_input(nb::module_& module) {
       nb::arg("path"), nb::arg("text"), nb::arg("id"), nb::arg("delimiter"));
   module.def(
       "text_input",
-      [](nb::handle texts) {
-        return Input(
-            record_input(std::make_unique<TextRecords>(to_texts(texts)), "the list of texts"));
+      [](nb::handle texts, size_t n_before) {
+        return Input(record_input(std::make_unique<TextRecords>(to_texts(texts), n_before),
+                                  "the list of texts"));
       },
-      nb::arg("texts"));
+      nb::arg("texts"), nb::arg("n_before"));
   module.def(
       "table_input",
-      [](nb::handle capsule, std::vector<std::string> text, std::string id, std::string name) {
+      [](nb::handle capsule, std::vector<std::string> text, std::string id, std::string name,
+         size_t n_before) {
         auto* stream = static_cast<ArrowArrayStream*>(
             PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
         if (stream == nullptr) throw nb::python_error();
@@ -74,7 +78,7 @@ void bind_input(nb::module_& module) {
             name);
         return Input(record_input(std::move(records), std::move(name)));
       },
-      nb::arg("capsule"), nb::arg("text"), nb::arg("id"), nb::arg("name"));
+      nb::arg("capsule"), nb::arg("text"), nb::arg("id"), nb::arg("name"), nb::arg("n_before"));
   module.def(
       "vector_input",
       [](const MatrixIn<float>& vectors) {

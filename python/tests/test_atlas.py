@@ -177,7 +177,7 @@ def test_items_are_added(atlas_path, tmp_path):
     assert len(atlas) == 305 and atlas["item304"].metadata["size"] == 304
     assert atlas.topic_of("item304").path[1] == atlas.topic_of("item0").path[1]
     assert atlas.add(["a song for the piano"]) == 1
-    assert len(carya.Atlas(path)) == len(atlas) == 306
+    assert len(carya.Atlas(path)) == len(atlas) == 306 and atlas[305].id == "306"
     with pytest.raises(ValueError, match="item304"):
         atlas.add(pyarrow.Table.from_pylist(themed_records(1, 304)))
     with pytest.raises(ValueError, match="holds vectors, the atlas texts"):
