@@ -75,7 +75,7 @@ void bind_input(nb::module_& module) {
         if (stream == nullptr) throw nb::python_error();
         auto records = std::make_unique<ArrowRecords>(
             *stream, ReadOptions{.text_columns = std::move(text), .id_column = std::move(id)},
-            name);
+            name, n_before);
         return Input(record_input(std::move(records), std::move(name)));
       },
       nb::arg("capsule"), nb::arg("text"), nb::arg("id"), nb::arg("name"), nb::arg("n_before"));
