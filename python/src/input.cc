@@ -74,15 +74,16 @@ void bind_input(nb::module_& module) {
             PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
         if (stream == nullptr) throw nb::python_error();
         auto records = std::make_unique<ArrowRecords>(
-            *stream, ReadOptions{.text_columns = std::move(text), .id_column = std::move(id)},
-            name, n_before);
+            *stream, ReadOptions{.text_columns = std::move(text), .id_column = std::move(id)}, name,
+            n_before);
         return Input(record_input(std::move(records), std::move(name)));
       },
       nb::arg("capsule"), nb::arg("text"), nb::arg("id"), nb::arg("name"), nb::arg("n_before"));
   module.def(
       "vector_input",
       [](const MatrixIn<float>& vectors) {
-        return Input(vector_input(view_of(vectors), "the array"), nb::cast(vectors));
+        return Input(vector_input(view_of(vectors), "the array"),
+                     std::make_shared<MatrixIn<float>>(vectors));
       },
       nb::arg("vectors"));
 }

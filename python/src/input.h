@@ -9,17 +9,17 @@
 
 namespace carya::python {
 
-// An AtlasInput with the Python object that its memory belongs to.  It is read once.
+// An AtlasInput with what keeps its memory alive, a Python object's array.  It is read once.
 class Input {
  public:
-  explicit Input(std::unique_ptr<AtlasInput> input, nanobind::object owner = {})
+  explicit Input(std::unique_ptr<AtlasInput> input, std::shared_ptr<void> owner = {})
       : input_(std::move(input)), owner_(std::move(owner)) {}
   // Throws kInvalidArgument the second time.
   AtlasInput& take();
 
  private:
   std::unique_ptr<AtlasInput> input_;
-  nanobind::object owner_;
+  std::shared_ptr<void> owner_;
   bool taken_ = false;
 };
 
