@@ -224,6 +224,8 @@ const NodeName& Atlas::name(uint32_t node) const {
 float Atlas::strength(uint32_t item) const { return state_->organised.strength.at(item); }
 bool Atlas::is_outlier(uint32_t item) const { return state_->organised.is_outlier.at(item) != 0; }
 
+MatrixView<const float> Atlas::vectors() const noexcept { return state_->vectors.vectors; }
+
 AtlasInfo Atlas::info() const {
   const auto text = [&](const char* key) {
     const Json value = state_->manifest.value(key, Json());

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "carya/atlas/input.h"
 #include "carya/atlas/item_store.h"
 #include "carya/atlas/naming.h"
 #include "carya/atlas/organise.h"
@@ -83,6 +84,9 @@ class Atlas {
   const NodeName& name(uint32_t node) const;  // node < tree().n_nodes()
   float strength(uint32_t item) const;
   bool is_outlier(uint32_t item) const;
+  // [n_items, dim], of length 1 if they are of texts; in the mapped file, so they live as long as
+  // the atlas.
+  MatrixView<const float> vectors() const noexcept;
   AtlasInfo info() const;
 
   // Best first, equal scores by rising item.  Throws kInvalidArgument on options, a condition or a
@@ -112,5 +116,7 @@ class Atlas {
 // Returns the number of new items.  Throws as build_atlas and Atlas::open.
 size_t add_to_atlas(const std::filesystem::path& folder, const std::filesystem::path& input,
                     const ReadOptions& options = {}, Progress* progress = nullptr);
+size_t add_to_atlas(const std::filesystem::path& folder, AtlasInput& input,
+                    Progress* progress = nullptr);
 
 }  // namespace carya
