@@ -19,6 +19,6 @@ export default defineConfig({
       },
     },
   },
-  server: { proxy: { '/api': process.env.CARYA_URL ?? 'http://127.0.0.1:7070' } },
+  server: { proxy: { '/api': process.env.CARYA_URL ?? 'http://127.0.0.1:8765' } },
   test: { include: ['src/**/*.test.ts'] },
 });
