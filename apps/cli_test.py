@@ -264,7 +264,7 @@ class Verbs(CliTest):
             lines = re.findall(r"^(?:Example: +|  )((?:zcat \S+ \| |source <\()?carya " + (verb or r"\w+")
                                + r" .*?)(?:   .*)?$", help_text, re.M)
             for command in lines:
-                if "VERB" in command:
+                if "VERB" in command or "carya serve" in command:  # does not end: serve_test.py
                     continue
                 output = re.search(r"-o (\S+\.atlas)", command)
                 if output:
