@@ -15,7 +15,7 @@ struct ExplorerPageOptions {
 };
 
 // The explorer with an atlas in it, as one HTML file that needs no server: what the API gives, in a
-// script element of JSON (its members: web/src/api).  About 0.2 kB an item with short texts.  Throws
+// script element of JSON (its members: web/src/api).  About 0.2 kB an item with short texts. Throws
 // kInvalidArgument on options, kNotFound if the program has no explorer.
 void write_explorer_page(const ServedAtlas& served, const ExplorerPageOptions& options,
                          const std::function<void(std::string_view)>& write);
