@@ -15,7 +15,7 @@ std::vector<T> array(const std::string& file, const char* name) {
   const Tensors tensors = parse_safetensors(std::as_bytes(std::span(file)), "tile");
   const Tensor& tensor = tensors.find(name)->second;
   std::vector<T> values(tensor.bytes.size() / sizeof(T));
-  std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
   return values;
 }
 
