@@ -182,6 +182,7 @@ class Verbs(CliTest):
             self.assertEqual(svg.tag, "{http://www.w3.org/2000/svg}svg")
         linkage = self.run_carya("export", self.atlas, "--format", "linkage").stdout
         self.assertEqual(len(linkage.splitlines()), 200)
+        self.fails("export", self.atlas, "--format", "xml", code=2, says="(or html)")
         self.fails("export", self.atlas, "--format", "xml", code=2, says="json, csv, newick")
         self.fails("export", self.atlas, "-o", "no/such/file", code=1, says="no/such/file")
 

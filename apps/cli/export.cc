@@ -21,16 +21,25 @@ struct ExportArguments {
 
 using Write = std::function<void(std::string_view)>;
 
+// The library does not know the explorer, so its message lacks html.
+ExportFormat checked_format(const std::string& name) {
+  try {
+    return export_format_from_name(name);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{} (or html)", error.what()));
+  }
+}
+
 void export_to(const ExportArguments& args, const Write& write) {
   if (args.format == "html") {
     const std::filesystem::path folder = args.atlas;
     return write_explorer_page(ServedAtlas(atlas_name(folder), folder), args.page, write);
   }
-  export_atlas(Atlas::open(args.atlas), export_format_from_name(args.format), write);
+  export_atlas(Atlas::open(args.atlas), checked_format(args.format), write);
 }
 
 void run(const ExportArguments& args) {
-  if (args.format != "html") export_format_from_name(args.format);  // before a file is begun
+  if (args.format != "html") checked_format(args.format);  // before a file is begun
   if (args.output == "-") return export_to(args, print_text);
   AtomicFile file(args.output);
   export_to(args, [&](std::string_view text) { file.write(text); });

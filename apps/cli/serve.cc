@@ -19,6 +19,7 @@
 #include "apps/server/api.h"
 #include "apps/server/pages.h"
 #include "apps/server/site.h"
+#include "apps/server/url.h"
 
 namespace carya::cli {
 namespace {
@@ -65,9 +66,6 @@ class AccessLog {
   std::ofstream file_;
 };
 
-bool is_loopback(const std::string& host) {
-  return host == "127.0.0.1" || host == "localhost" || host == "::1";
-}
 bool is_wildcard(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
 
 std::string random_token() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <vector>
 
 #include "apps/server/assets.h"
@@ -87,29 +88,6 @@ void set_sizes(Json& topic, std::span<const uint32_t> sizes) {
   for (Json& child : topic["children"]) set_sizes(child, sizes);
 }
 
-std::string items_file(const ServedAtlas& served, const Selection& selection) {
-  const Atlas& atlas = served.atlas();
-  const DiskLayout& layout = served.layout();
-  std::vector<uint32_t> number, node;
-  std::vector<float> angle, distance, strength;
-  std::vector<uint8_t> outlier;
-  for (const uint32_t item : selection.items) {
-    number.push_back(selection.number[item]);
-    node.push_back(atlas.tree().node_of(item));
-    angle.push_back(static_cast<float>(layout.item_in_node[item].angle));
-    distance.push_back(static_cast<float>(layout.item_in_node[item].distance));
-    strength.push_back(atlas.strength(item));
-    outlier.push_back(atlas.is_outlier(item) ? 1 : 0);
-  }
-  const std::string n = std::to_string(number.size());
-  return to_safetensors(
-      std::vector<NamedArray>{NamedArray::of("item", number), NamedArray::of("node", node),
-                              NamedArray::of("angle", angle), NamedArray::of("distance", distance),
-                              NamedArray::of("strength", strength),
-                              NamedArray::of("outlier", outlier)},
-      {{"total", n}, {"until", n}});
-}
-
 std::string neighbors_file(const Atlas& atlas, const Selection& selection) {
   const Matrix<uint32_t> lists = atlas.neighbor_lists();
   const size_t k = std::min(kNeighbors, lists.cols());
@@ -145,6 +123,8 @@ Json page_data(const ServedAtlas& served, const ExplorerPageOptions& options) {
   const Atlas& atlas = served.atlas();
   const Selection selection = select(served, options.max_items);
   const size_t n = selection.items.size();
+  std::vector<uint32_t> numbers(n);
+  std::iota(numbers.begin(), numbers.end(), 0u);
   Json texts = Json::array(), ids = Json::array(), exemplars = Json::array();
   bool is_cut = false;
   for (const uint32_t number : selection.items) {
@@ -181,7 +161,7 @@ Json page_data(const ServedAtlas& served, const ExplorerPageOptions& options) {
           {"tree", tree},
           {"exemplars", exemplars},
           {"nodes", base64(layout_nodes_file(served))},
-          {"items", base64(items_file(served, selection))},
+          {"items", base64(layout_items_file(served, selection.items, numbers, n, n))},
           {"columns", columns},
           {"ids", ids},
           {"texts", texts},

@@ -51,6 +51,14 @@ Json neighbors_json(const Atlas& atlas, uint32_t item, size_t k) {
   return list;
 }
 
+// The numbers of counts, the largest count first, equal ones by their numbers.
+std::vector<size_t> by_falling_count(std::span<const size_t> counts) {
+  std::vector<size_t> order(counts.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, std::greater<>(), [&](size_t i) { return counts[i]; });
+  return order;
+}
+
 // A column within a topic and within its parent; none for texts that are no categories.
 std::optional<Json> distribution(const ColumnSummary& column, std::span<const uint32_t> topic,
                                  std::span<const uint32_t> parent) {
@@ -67,9 +75,7 @@ std::optional<Json> distribution(const ColumnSummary& column, std::span<const ui
     return json;
   }
   const std::vector<size_t> here = column.counts(topic), there = column.counts(parent);
-  std::vector<size_t> order(here.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, std::greater<>(), [&](size_t i) { return here[i]; });
+  const std::vector<size_t> order = by_falling_count(here);
   Json values = Json::array(), topic_counts = Json::array(), parent_counts = Json::array();
   size_t other_here = 0, other_there = 0;
   for (size_t rank = 0; rank < order.size(); ++rank) {
@@ -228,12 +234,9 @@ Json facets_page(const ColumnSummary& column, std::span<const uint32_t> items, s
           "one of them",
           column.name, column.n_distinct);
   const std::vector<size_t> counts = column.counts(items);
-  std::vector<size_t> order(counts.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, std::greater<>(), [&](size_t i) { return counts[i]; });
   Json values = Json::array();
   size_t n_distinct = 0, other = 0;
-  for (const size_t i : order) {
+  for (const size_t i : by_falling_count(counts)) {
     if (counts[i] == 0) break;
     if (n_distinct++ < limit) {
       values.push_back({{"value", column.categories[i]}, {"count", counts[i]}});

@@ -53,7 +53,6 @@ std::vector<uint32_t> ServedAtlas::select(const std::string& where,
   if (where.empty() && node) {
     const auto below = atlas_.tree().items(*node);
     items.assign(below.begin(), below.end());
-    std::ranges::sort(items);
   } else if (where.empty()) {
     items.resize(atlas_.n_items());
     std::iota(items.begin(), items.end(), 0u);

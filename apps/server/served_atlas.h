@@ -31,7 +31,7 @@ class ServedAtlas {
   const DiskLayout& layout() const;
   // All items in an order of which each beginning is a fair sample.
   const std::vector<uint32_t>& sample_order() const;
-  // The items below a node (none: all) that meet a condition (empty: all), rising.
+  // The items below a node (none: all) that meet a condition (empty: all), in no order.
   std::vector<uint32_t> select(const std::string& where, std::optional<uint32_t> node) const;
   // Throws kNotFound.
   uint32_t checked_node(size_t node) const;

@@ -27,10 +27,6 @@ HttpResponse file_response(std::string_view name, std::string_view content) {
   return {200, std::string(type), std::make_shared<std::string>(content), {}};
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "127.0.0.1" || host == "::1";
-}
-
 // Takes as long for each wrong token, so that it cannot be guessed piece by piece.
 bool equal_secret(std::string_view a, std::string_view b) {
   unsigned difference = a.size() == b.size() ? 0 : 1;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
 
 #include "apps/server/served_atlas.h"
@@ -13,6 +13,10 @@ namespace carya {
 std::string layout_nodes_file(const ServedAtlas& served);
 // Tile `zoom` of the items below a node: those at kFirstTile (2^zoom - 1) .. in the sample order.
 std::string layout_items_file(const ServedAtlas& served, uint32_t node, size_t zoom);
+// A tile of these items; number: what they are called in it, of the same size. total and until: of
+// its __metadata__.
+std::string layout_items_file(const ServedAtlas& served, std::span<const uint32_t> items,
+                              std::span<const uint32_t> numbers, size_t total, size_t until);
 constexpr size_t kFirstTile = 16'384;
 constexpr size_t kMaxZoom = 20;
 // Throws kInvalidArgument for a column of texts that are no categories.

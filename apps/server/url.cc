@@ -82,4 +82,8 @@ std::optional<std::string> host_name(std::string_view host) {
   return lower;
 }
 
+bool is_loopback(std::string_view host_name) {
+  return host_name == "localhost" || host_name == "127.0.0.1" || host_name == "::1";
+}
+
 }  // namespace carya

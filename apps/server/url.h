@@ -22,4 +22,7 @@ Target parse_target(std::string_view target);
 // not "name", "name:port" or "[address]:port".
 std::optional<std::string> host_name(std::string_view host);
 
+// Whether only this machine can be meant: localhost, 127.0.0.1, ::1.
+bool is_loopback(std::string_view host_name);
+
 }  // namespace carya

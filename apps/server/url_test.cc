@@ -38,5 +38,12 @@ TEST(HostName, IsWithoutThePort) {
   }
 }
 
+TEST(IsLoopback, IsThisMachineAlone) {
+  for (const char* host : {"localhost", "127.0.0.1", "::1"}) EXPECT_TRUE(is_loopback(host)) << host;
+  for (const char* host : {"", "0.0.0.0", "::", "localhost.evil.example"}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
+
 }  // namespace
 }  // namespace carya
