@@ -87,6 +87,32 @@ TEST_F(ApiTest, FiltersAndNodesHold) {
   }
 }
 
+TEST_F(ApiTest, ATopicsItemsComeByFallingStrength) {
+  const Json items = get("/nodes/0/items?limit=1000")["items"];
+  ASSERT_EQ(items.size(), kItems + 1);
+  for (size_t i = 1; i < items.size(); ++i) {
+    EXPECT_GE(items[i - 1]["strength"].get<double>(), items[i]["strength"].get<double>());
+  }
+  EXPECT_GT(items.front()["strength"], items.back()["strength"]);
+}
+
+TEST_F(ApiTest, AConditionAndATopicHoldTogether) {
+  const Json all = get("/nodes/1/items?limit=1000");
+  size_t n_small = 0;
+  for (const Json& item : all["items"]) {
+    n_small += get("/items/" + item["item"].dump())["metadata"]["size"] < 100;
+  }
+  ASSERT_GT(n_small, 0U);
+  ASSERT_LT(n_small, all["total"].get<size_t>());
+  EXPECT_EQ(get("/nodes/1/items?where=size+%3C+100")["total"], n_small);
+  const Json histogram = get("/columns/size/histogram?node=1&where=size+%3C+100");
+  size_t n_counted = 0;
+  for (const Json& count : histogram["counts"]) {
+    n_counted += count.get<size_t>();
+  }
+  EXPECT_EQ(n_counted, n_small);
+}
+
 TEST_F(ApiTest, PostAndGetAnswerAlike) {
   EXPECT_EQ(post(R"({"query": "chess", "limit": 3, "mode": "lexical"})"),
             get("/search?query=chess&limit=3&mode=lexical"));

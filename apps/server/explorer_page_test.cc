@@ -54,6 +54,9 @@ TEST_F(ExplorerPageTest, ASampleIsSaidAndAddsUp) {
   size_t below = 0;
   for (const Json& child : data["tree"]["children"]) below += child["size"].get<size_t>();
   EXPECT_LE(below, 50U);
+  for (const Json& exemplars : data["exemplars"]) {
+    for (const Json& item : exemplars) EXPECT_LT(item, 50U);
+  }
   EXPECT_THAT(data["limits"].get<std::string>(), HasSubstr("sample of 50 of the 201 items"));
   EXPECT_THAT(data["limits"].get<std::string>(), HasSubstr("5 characters"));
   EXPECT_THROW(page({.max_items = 0}), Error);
