@@ -3,12 +3,12 @@
 namespace carya {
 
 Scored GraphSearch::descend(size_t level, SearchScratch& scratch) const {
-  uint32_t at = graph_.entry();
+  const uint32_t at = graph_.entry();
   float distance;
-  kernel_(query_, store_.vectors(), store_.stride(), store_.dim(), &at, 1, &distance);
+  rows_.distances(query_, {&at, 1}, &distance);
   ++scratch.stats.n_distances;
   Scored nearest(distance, at);
-  scratch.begin_search(graph_.n_slots(), graph_.width(0));
+  scratch.begin_search(graph_.capacity(), graph_.width(0));
   for (size_t l = graph_.top(); l > level; --l) {
     for (Scored from = nearest;; from = nearest) {
       const size_t n = follow(from.slot(), l, scratch);
@@ -22,7 +22,7 @@ Scored GraphSearch::descend(size_t level, SearchScratch& scratch) const {
 }
 
 void GraphSearch::explore(Scored from, size_t level, size_t effort, SearchScratch& scratch) const {
-  scratch.begin_search(graph_.n_slots(), graph_.width(0));
+  scratch.begin_search(graph_.capacity(), graph_.width(0));
   Frontier& frontier = scratch.frontier;
   frontier.reset(effort);
   scratch.visit(from.slot());

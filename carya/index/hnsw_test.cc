@@ -222,9 +222,9 @@ std::string opening_damaged(const char* section, const Damage& damage) {
   for (size_t i = 50; i < 60; ++i) std::ranges::copy(vectors.row(1), vectors.row_data(i));
   const TempFile file, damaged;
   built(vectors, Metric::kSquaredL2, {.m = 2, .ef_construction = 10}).save(file.path());
-  const Container in = Container::open(file.path(), Hnsw::kFileKind, 1);
-  ContainerWriter out(std::string(Hnsw::kFileKind), 1);
-  for (const char* name : {"header", "vectors", "ids", "live", "links", "levels", "upper_begin",
+  const Container in = Container::open(file.path(), Hnsw::kFileKind, 2);
+  ContainerWriter out(std::string(Hnsw::kFileKind), 2);
+  for (const char* name : {"header", "vectors", "n_trained", "ids", "live", "links", "levels", "upper_begin",
                            "upper_links", "next_twin"}) {
     const auto bytes = in.array<std::byte>(name);
     std::vector<std::byte> copy(bytes.begin(), bytes.end());

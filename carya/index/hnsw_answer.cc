@@ -1,0 +1,152 @@
+// Hnsw::search: from a query to hits.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "carya/index/hit_select.h"
+#include "carya/index/hnsw_shared.h"
+#include "carya/index/ranker.h"
+#include "carya/index/scan.h"
+
+namespace carya {
+namespace {
+
+bool accepts(const HnswState& state, const SearchOptions& options, uint32_t slot) {
+  return state.store.is_live(slot) &&
+         (options.filter == nullptr || options.filter->accepts(state.store.id(slot)));
+}
+
+bool accepts_any_twin(const HnswState& state, const SearchOptions& options, uint32_t head) {
+  for (uint32_t s = head; s != kNoSlot; s = state.graph.next_twin(s)) {
+    if (accepts(state, options, s)) return true;
+  }
+  return false;
+}
+
+// Distances of a scan that cost as much as the graph search: it reads 5 or more vectors per
+// candidate, each at the price of 2.4, since they lie anywhere; asking the filter costs 0.1.
+bool scan_is_cheaper(const HnswState& state, const SearchOptions& options) {
+  const auto n = static_cast<double>(state.store.n_slots());
+  const Filter* filter = options.filter;
+  const double share = filter == nullptr ? 1 : std::clamp(filter->selectivity(), 1e-9, 1.0);
+  const double graph = 2.4 * std::min(n, 5 * static_cast<double>(options.effort) / share);
+  return share * n + (filter == nullptr ? 0 : 0.1 * n) < graph;
+}
+
+// The nodes that may be among the k nearest, by exact distance.  `found`: by distance between
+// codes.  Reads on while a code's distance could be that of one of the k nearest: rounding may have
+// moved it by kDeviations standard deviations.
+std::vector<Scored> ranked(const HnswState& state, const Ranker& ranker, const Rows::Query& query,
+                           std::span<const Scored> found, size_t k, SearchStats& stats) {
+  constexpr size_t kChunk = 8;
+  constexpr float kDeviations = 2;
+  std::vector<Scored> exact, nearest;  // nearest: a heap, the farthest of k first
+  for (size_t first = 0; first < found.size();) {
+    const size_t n = std::min(first == 0 ? std::max(k, kChunk) : kChunk, found.size() - first);
+    if (nearest.size() == k) {
+      const float distance = found[first].distance();
+      const float error = kDeviations * std::sqrt(std::max(
+                              query.error_a + query.error_b * std::max(distance, 0.0f), 0.0f));
+      if ((distance - error) * query.unit > nearest.front().distance()) break;
+    }
+    std::vector<uint32_t> slots(n);
+    std::vector<float> distances(n);
+    for (size_t i = 0; i < n; ++i) {
+      slots[i] = found[first + i].slot();
+      __builtin_prefetch(state.store.ranked().set().row(slots[i]));
+    }
+    ranker.distances(slots, distances);
+    for (size_t i = 0; i < n; ++i) {
+      exact.emplace_back(distances[i], slots[i]);
+      nearest.push_back(exact.back());
+      std::ranges::push_heap(nearest);
+      if (nearest.size() > k) {
+        std::ranges::pop_heap(nearest);
+        nearest.pop_back();
+      }
+    }
+    stats.n_distances += n;
+    first += n;
+  }
+  std::ranges::sort(exact);
+  return exact;
+}
+
+std::vector<Hit> hits_of(const HnswState& state, std::span<const Scored> nearest, float unit,
+                         const SearchOptions& options) {
+  std::vector<Hit> hits;
+  for (const Scored& scored : nearest) {
+    const float distance = state.store.shown(scored.distance() * unit);
+    for (uint32_t s = scored.slot(); s != kNoSlot && hits.size() < options.k;
+         s = state.graph.next_twin(s)) {
+      if (accepts(state, options, s)) hits.push_back({state.store.id(s), distance});
+    }
+    if (hits.size() == options.k) break;
+  }
+  std::ranges::sort(hits, nearer);
+  return hits;
+}
+
+// An item that is updated meanwhile may have been met twice: as it was and as it is.
+void drop_second_ids(std::vector<Hit>& hits) {
+  std::vector<ItemId> ids;
+  for (const Hit& hit : hits) ids.push_back(hit.id);
+  std::ranges::sort(ids);
+  if (std::ranges::adjacent_find(ids) == ids.end()) return;
+  std::vector<ItemId> seen;
+  std::erase_if(hits, [&](const Hit& hit) {
+    if (std::ranges::find(seen, hit.id) != seen.end()) return true;
+    seen.push_back(hit.id);
+    return false;
+  });
+}
+
+}  // namespace
+
+std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions& asked) const {
+  require(asked.k >= 1, "k is 0: ask for at least one neighbour");
+  const Readers<HnswState, SearchScratch>::Session session(shared_->readers);
+  const HnswState& state = session.state();
+  SearchScratch& scratch = session.scratch();
+  const VectorStore& store = state.store;
+  SearchOptions options = asked;
+  if (options.effort == 0) options.effort = kDefaultEffort;
+  options.k = std::min(options.k, std::max<size_t>(store.n_slots(), 1));
+  options.effort = std::clamp(options.effort, options.k, std::max<size_t>(store.n_slots(), 1));
+  const auto prepared = store.prepared(vector);
+  if (state.graph.entry() == kNoSlot) return {};
+  if (scan_is_cheaper(state, options)) return scan(store, prepared, options);
+
+  const Ranker ranker(store, prepared, options.exact);
+  const Rows::Query query = store.walked().query(prepared);
+  const RowSet rows = store.walked().set();
+  const GraphSearch search(state.graph, rows, query.bytes.data());
+  scratch.stats = {};
+  const Scored from = search.descend(0, scratch);
+  const auto answer = [&](std::span<const Scored> found) {
+    if (ranker.is_walked()) return hits_of(state, found, query.unit, options);
+    return hits_of(state, ranked(state, ranker, query, found, options.k, scratch.stats), 1,
+                   options);
+  };
+  std::vector<Hit> hits;
+  if (options.filter == nullptr) {
+    search.explore(from, 0, options.effort, scratch);
+    hits = answer(scratch.frontier.nearest());
+  }
+  // Dead nodes may have taken the places of living ones.
+  if (hits.size() < std::min(options.k, store.n_live())) {
+    const auto accept = [&](uint32_t slot) { return accepts_any_twin(state, options, slot); };
+    const auto found =
+        search.explore_accepted(from, options.effort, store.n_slots(), accept, scratch);
+    if (!found) return scan(store, prepared, options);
+    hits = answer(*found);
+  }
+  drop_second_ids(hits);
+  if (options.stats != nullptr) {
+    options.stats->n_distances += scratch.stats.n_distances;
+    options.stats->n_hops += scratch.stats.n_hops;
+  }
+  return hits;
+}
+
+}  // namespace carya
