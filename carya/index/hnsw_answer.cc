@@ -1,7 +1,5 @@
 // Hnsw::search: from a query to hits.
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "carya/index/hit_select.h"
 #include "carya/index/hnsw_shared.h"
@@ -34,20 +32,15 @@ bool scan_is_cheaper(const HnswState& state, const SearchOptions& options) {
 }
 
 // The nodes that may be among the k nearest, by exact distance.  `found`: by distance between
-// codes.  Reads on while a code's distance could be that of one of the k nearest: rounding may have
-// moved it by kDeviations standard deviations.
+// codes.  Reads on while a code's distance could be that of one of the k nearest.
 std::vector<Scored> ranked(const HnswState& state, const Ranker& ranker, const Rows::Query& query,
                            std::span<const Scored> found, size_t k, SearchStats& stats) {
   constexpr size_t kChunk = 8;
-  constexpr float kDeviations = 2;
   std::vector<Scored> exact, nearest;  // nearest: a heap, the farthest of k first
   for (size_t first = 0; first < found.size();) {
     const size_t n = std::min(first == 0 ? std::max(k, kChunk) : kChunk, found.size() - first);
-    if (nearest.size() == k) {
-      const float distance = found[first].distance();
-      const float error = kDeviations * std::sqrt(std::max(
-                              query.error_a + query.error_b * std::max(distance, 0.0f), 0.0f));
-      if ((distance - error) * query.unit > nearest.front().distance()) break;
+    if (nearest.size() == k && query.least(found[first].distance()) > nearest.front().distance()) {
+      break;
     }
     std::vector<uint32_t> slots(n);
     std::vector<float> distances(n);

@@ -30,15 +30,23 @@ struct RowSet {
   const std::byte* as_query(size_t slot, QueryBytes& buffer) const;
 };
 
+// The codes of a format: lowest .. highest, stored as code + shift.
+struct CodeRange {
+  int lowest, highest, shift;
+};
+CodeRange code_range(RowFormat format, Metric metric);
+constexpr float kLeastScale = 1e-30f;  // its inverse is finite
+
 // How numbers become small integers: code = round((x - offset) / scale), clamped.  One scale for
 // all dims, so that integer distances keep the order of distances.
 struct Quantizer {
   float scale = 1;
   std::vector<float> offsets;  // [dim]; 0 for products, where a shift would change the order
 
-  // The scale with the least squared error over the rows of a sample [n, dim]: outliers are clamped
-  // where that helps the rest.
-  static Quantizer train(RowFormat format, Metric metric, MatrixView<const float> sample);
+  // Codes of near vectors overestimate a distance by no more than this, in 99 of 100 cases: a share
+  // of it for squared L2, a share of the query's length for products.  As measured, since errors
+  // of real vectors (images of black and white, say) are neither uniform nor independent.
+  float error = 0;
   // About the squared distance that rounding adds between two vectors.
   float noise() const noexcept {
     return scale * scale * static_cast<float>(offsets.size()) / 6;
@@ -72,13 +80,20 @@ class Rows {
     encode(vector, quantizer_.get(), bytes_.mutable_data() + slot * stride_);
   }
   void read(size_t slot, std::span<float> vector) const;
+  // Learns the range of codes and how exact they are.  sample: live vectors; low, high [dim]: of all
+  // vectors.  False if neighbours cannot be told apart by codes.
+  bool train(MatrixView<const float> sample, std::span<const float> low,
+             std::span<const float> high);
 
   // A query in this format.  distance() turns what the kernel gives for it into the metric's unit.
   struct Query {
     QueryBytes bytes;
     float unit = 1;
-    // Standard deviation of a distance d in kernel units, by rounding: sqrt(a + b d).
-    float error_a = 0, error_b = 0;
+    float relative_error = 0, error = 0;
+    // What the exact distance hardly falls below.
+    float least(float distance) const noexcept {
+      return distance * unit * (1 - relative_error) - error;
+    }
   };
   Query query(std::span<const float> vector) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "carya/core/parallel.h"
 
@@ -10,10 +11,6 @@ namespace {
 
 constexpr size_t kSample = 2048;        // vectors that a range is learnt from
 constexpr size_t kTrainingGrowth = 4;   // after which it is learnt anew: O(1) work an item in all
-constexpr size_t kNeighborSample = 64;  // vectors whose nearest in the sample are looked up
-// Rounding may add at most this share to the distance of a near neighbour, or the codes are of no
-// use.  Near: of the lowest tenth, in a sample; those of all items are nearer.
-constexpr double kMaxNoise = 0.05, kNearQuantile = 0.1;
 
 void normalize(std::span<float> row) {
   double sum = 0;  // double: squares of 1e30 do not overflow
@@ -21,27 +18,6 @@ void normalize(std::span<float> row) {
   if (sum == 0) return;
   const double scale = 1 / std::sqrt(sum);
   for (float& x : row) x = static_cast<float>(x * scale);
-}
-
-// Whether vectors of the sample that are near each other stay so in codes.
-bool tells_apart(const Quantizer& quantizer, MatrixView<const float> sample) {
-  std::vector<double> nearest;
-  for (size_t q = 0; q < std::min(kNeighborSample, sample.rows()); ++q) {
-    const size_t i = q * sample.rows() / std::min(kNeighborSample, sample.rows());
-    double least = INFINITY;
-    for (size_t other = 0; other < sample.rows(); ++other) {
-      double squared = 0;
-      for (size_t j = 0; j < sample.cols(); ++j) {
-        const double difference = double{sample(i, j)} - sample(other, j);
-        squared += difference * difference;
-      }
-      if (squared > 0) least = std::min(least, squared);  // equal ones have one node in a graph
-    }
-    nearest.push_back(least);
-  }
-  const auto at = nearest.begin() + static_cast<ptrdiff_t>(kNearQuantile * nearest.size());
-  std::ranges::nth_element(nearest, at);
-  return quantizer.noise() <= kMaxNoise * *at;
 }
 
 }  // namespace
@@ -117,26 +93,39 @@ bool VectorStore::train(MatrixView<const float> vectors) {
   for (uint32_t slot = 0; slot < n_slots(); ++slot) {
     if (is_live(slot)) live.push_back(slot);
   }
+  // Vector i of those that are there and those that come.
+  const auto read = [&](size_t i, std::span<float> vector) {
+    if (i < live.size()) return ranked().read(live[i], vector);
+    std::ranges::copy(vectors.row(i - live.size()), vector.begin());
+    if (metric_ == Metric::kCosine) normalize(vector);
+  };
   const size_t n_sample = std::min(kSample, n);
   auto sample = Matrix<float>::uninitialized(n_sample, dim_);
-  for (size_t i = 0; i < n_sample; ++i) {
-    const size_t from = i * n / n_sample;
-    if (from < live.size()) {
-      ranked().read(live[from], sample.row(i));
-    } else {
-      std::ranges::copy(vectors.row(from - live.size()), sample.row_data(i));
-      if (metric_ == Metric::kCosine) normalize(sample.row(i));
+  for (size_t i = 0; i < n_sample; ++i) read(i * n / n_sample, sample.row(i));
+  std::vector<float> low(dim_, INFINITY), high(dim_, -INFINITY);
+  std::mutex merging;  // the least and the largest do not depend on the order
+  parallel_for(0, n, 4096, [&](size_t first, size_t last) {
+    std::vector<float> vector(dim_), least(dim_, INFINITY), largest(dim_, -INFINITY);
+    for (size_t i = first; i < last; ++i) {
+      read(i, vector);
+      for (size_t j = 0; j < dim_; ++j) {
+        least[j] = std::min(least[j], vector[j]);
+        largest[j] = std::max(largest[j], vector[j]);
+      }
     }
-  }
-  Quantizer quantizer = Quantizer::train(*storage_.codes, inner_metric(), sample);
-  const bool useful = !storage_.exact || tells_apart(quantizer, sample);
+    const std::lock_guard lock(merging);
+    for (size_t j = 0; j < dim_; ++j) {
+      low[j] = std::min(low[j], least[j]);
+      high[j] = std::max(high[j], largest[j]);
+    }
+  });
+  Rows codes(*storage_.codes, inner_metric(), dim_);
+  const bool useful = codes.train(sample, low, high) || !storage_.exact;
   if (!useful && !codes_) return false;
   codes_.reset();
   if (useful) {
-    codes_.emplace(*storage_.codes, inner_metric(), dim_);
-    codes_->set_quantizer(std::move(quantizer));
+    codes_ = std::move(codes);
     codes_->resize(n_slots());
-    codes_->bytes().own();
     parallel_for(0, n_slots(), 1024, [&](size_t first, size_t last) {
       std::vector<float> vector(dim_);
       for (size_t slot = first; slot < last; ++slot) {
@@ -274,6 +263,7 @@ void VectorStore::save(ContainerWriter& out) const {
   if (codes_) {
     out.add("codes", codes_->bytes().values());
     out.add_value("code_scale", codes_->quantizer().scale);
+    out.add_value("code_error", codes_->quantizer().error);
     out.add("code_offsets", std::span<const float>(codes_->quantizer().offsets));
   }
   out.add_value("n_trained", uint64_t{n_trained_});
@@ -298,13 +288,14 @@ VectorStore VectorStore::open(const Container& in, size_t dim, Metric metric,
     store.codes_.emplace(*storage.codes, store.inner_metric(), dim);
     store.codes_->bytes() = Column<std::byte>::mapped(in.array<std::byte>("codes"));
     const auto offsets = in.array<float>("code_offsets");
-    const auto scale = in.value<float>("code_scale");
+    const auto scale = in.value<float>("code_scale"), error = in.value<float>("code_error");
     const auto finite = [](float x) { return std::isfinite(x); };
-    if (offsets.size() != dim || !std::ranges::all_of(offsets, finite) || !(scale >= 1e-30f) ||
-        !std::isfinite(scale)) {
+    if (offsets.size() != dim || !std::ranges::all_of(offsets, finite) || !(scale >= kLeastScale) ||
+        !std::isfinite(scale) || !std::isfinite(error)) {
       in.fail("the range of the codes is not one");
     }
-    store.codes_->set_quantizer({.scale = scale, .offsets = {offsets.begin(), offsets.end()}});
+    store.codes_->set_quantizer(
+        {.scale = scale, .offsets = {offsets.begin(), offsets.end()}, .error = error});
   }
   if (!store.exact_ && (!store.codes_ || storage.exact)) in.fail("the vectors are missing");
   bool match = n <= kMaxSlots && store.live_.size() == n;
