@@ -180,7 +180,7 @@ constexpr System kSystems[] = {
     {170, "lm/cache_pyramid_infer", "PyramidInfer: Pyramid KV Cache Compression for High-throughput LLM Inference", nullptr},
     {171, "lm/cache_pyramid", "PyramidKV: Dynamic KV Cache Compression based on Pyramidal Information Funneling", nullptr},
     {172, "distributed/partial_redundancy", "Rethinking Memory and Communication Cost for Efficient Large Language Model Training", nullptr},
-    {173, "index/flat_pq", "Billion-scale similarity search with GPUs", nullptr},
+    {173, "index/flat_pq", "Billion-scale similarity search with GPUs", reproduce_173},
     {174, "tree/memory", "From Isolated Conversations to Hierarchical Schemas: Dynamic Tree Memory Representation for LLMs", nullptr},
     {175, "nn/series/numeric_scale", "NuTime: Numerically Multi-Scaled Embedding for Large-Scale Time Series Pretraining", nullptr},
     {176, "nn/graph/higher_order", "HOT: Higher-Order Dynamic Graph Representation Learning with Efficient Transformers", nullptr},

@@ -36,23 +36,26 @@ void sum_codes(const uint8_t* blocks, size_t n_blocks, size_t n_parts, const uin
 using Bytes = hn::CappedTag<uint8_t, 64>;
 using Words = hn::Repartition<uint16_t, Bytes>;
 
-// 16 sums from words = even + 256 odd, modulo 2^16, and odd, each lane of which holds those of two
-// codes and every eighth lane those of the same two.
+// The sum of a register's blocks of 16 bytes.
+template <class D, class V>
+HWY_ATTR auto sum_of_blocks(D d, V v) {
+  if constexpr (hn::MaxLanes(D()) <= 8) {
+    return v;
+  } else {
+    const hn::Half<D> half;
+    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+
+// 16 sums from words = even + 256 odd, modulo 2^16, and odd: each lane is of two codes, and every
+// eighth lane of the same two.
 template <class V>
 HWY_ATTR void store_sums(V words, V odd, uint16_t* sums) {
-  const Words d;
-  HWY_ALIGN uint16_t even_lanes[32], odd_lanes[32];
-  hn::Store(hn::Sub(words, hn::ShiftLeft<8>(odd)), d, even_lanes);
-  hn::Store(odd, d, odd_lanes);
-  for (size_t i = 0; i < 8; ++i) {
-    uint16_t even_sum = 0, odd_sum = 0;
-    for (size_t at = i; at < hn::Lanes(d); at += 8) {
-      even_sum = static_cast<uint16_t>(even_sum + even_lanes[at]);
-      odd_sum = static_cast<uint16_t>(odd_sum + odd_lanes[at]);
-    }
-    sums[2 * i] = even_sum;
-    sums[2 * i + 1] = odd_sum;
-  }
+  const hn::CappedTag<uint16_t, 8> d;
+  const auto odd_sums = sum_of_blocks(Words(), odd);
+  const auto even_sums = hn::Sub(sum_of_blocks(Words(), words), hn::ShiftLeft<8>(odd_sums));
+  hn::StoreU(hn::InterleaveLower(d, even_sums, odd_sums), d, sums);
+  hn::StoreU(hn::InterleaveUpper(d, even_sums, odd_sums), d, sums + 8);
 }
 
 void sum_codes(const uint8_t* blocks, size_t n_blocks, size_t n_parts, const uint8_t* tables,
