@@ -1,11 +1,14 @@
 # make demo   set up, build, and turn 63,000 package descriptions into demo.atlas
 # make test   set up, build, run all tests
+# make python set up, build the Python module into build/python-env, run its tests (docs/python.md)
 # More: build bench format lint install clean.  PRESET=dev|asan|tsan chooses another build.
 PRESET ?= release
 BUILD := build/$(PRESET)
 PREFIX ?= /usr/local
+PYTHON ?= python3
+PYTHON_ENV := build/python-env
 
-.PHONY: demo test build setup bench format lint install clean
+.PHONY: demo test python build setup bench format lint install clean
 
 setup:
 	@scripts/setup
@@ -21,6 +24,14 @@ demo: build
 test: build
 	@scripts/get-data model || echo "make test: no encoder model; its tests are skipped"
 	@ctest --test-dir $(BUILD) --output-on-failure -j 2
+
+# Without build isolation, so that a second run builds what has changed only.
+python: setup
+	@test -x $(PYTHON_ENV)/bin/pip || $(PYTHON) -m venv $(PYTHON_ENV)
+	@$(PYTHON_ENV)/bin/pip install -q --disable-pip-version-check -r python/requirements-dev.txt
+	@$(PYTHON_ENV)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps .
+	@for folder in build/python-cp*; do cmake --build $$folder --target carya_python_reference; done
+	@$(PYTHON_ENV)/bin/pytest -q
 
 bench: build
 	@scripts/get-data all

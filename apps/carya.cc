@@ -23,12 +23,13 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  carya atlas reviews.csv --text title,body -o reviews.atlas\n"
-      "  carya tree reviews.atlas --depth 2\n"
+      "  carya serve reviews.atlas --open\n"
       "  carya search reviews.atlas \"arrived broken\" --where 'stars <= 2'\n"
       "\n`carya VERB --help` has each verb's options and examples.");
   carya::cli::add_atlas(app);
   carya::cli::add_info(app);
   carya::cli::add_tree(app);
+  carya::cli::add_serve(app);
   carya::cli::add_search(app);
   carya::cli::add_show(app);
   carya::cli::add_add(app);

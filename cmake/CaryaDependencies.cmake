@@ -8,6 +8,7 @@ find_package(simdjson REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
+find_package(Boost REQUIRED)  # headers: Beast, Asio
 find_package(GTest REQUIRED)
 find_package(benchmark)
 find_package(PkgConfig REQUIRED)

@@ -14,9 +14,10 @@ foreach(module train distributed lm tune probe)
   set(CARYA_RANK_${module} 5)
 endforeach()
 set(CARYA_RANK_atlas 6)
-foreach(module apps python reproduce)
+foreach(module server python reproduce)
   set(CARYA_RANK_${module} 7)
 endforeach()
+set(CARYA_RANK_apps 8)
 
 # carya_module(name SOURCES ... [TESTS ...] [BENCHES ...] [FUZZERS ...] [MODULES ...] [LIBRARIES ...])
 # Target carya::name.  MODULES are public and must be of a lower rank; LIBRARIES are private.

@@ -16,6 +16,7 @@ void add_eval(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_mcp(CLI::App& app);
 void add_reproduce(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_completion(CLI::App& app);
 
 }  // namespace carya::cli

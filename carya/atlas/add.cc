@@ -8,11 +8,11 @@
 #include "carya/atlas/atlas.h"
 #include "carya/atlas/atlas_files.h"
 #include "carya/atlas/folder_lock.h"
+#include "carya/atlas/input.h"
 #include "carya/atlas/representation.h"
 #include "carya/core/error.h"
 #include "carya/core/file.h"
 #include "carya/index/hnsw.h"
-#include "carya/io/vectors.h"
 
 namespace carya {
 namespace {
@@ -127,8 +127,7 @@ float usual_reach(const Neighbors& neighbors) {
 
 }  // namespace
 
-size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOptions& options,
-                    Progress* progress) {
+size_t add_to_atlas(const fs::path& atlas, AtlasInput& input, Progress* progress) {
   const fs::path folder = files::folder_path(atlas);
   const FolderLock lock(folder);
   Json manifest;
@@ -154,7 +153,8 @@ size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOpti
   {
     ItemStore items = ItemStore::open_for_adding(next.path / files::kItems);
     if (has_texts) {
-      const auto records = open_records(input, options);
+      require(!input.holds_vectors(), "{}: holds vectors, the atlas texts", input.name());
+      const auto records = input.open_records();
       n_new = items.append(*records, progress);
       if (n_new == 0) return 0;
       const Representation representation = Representation::open(folder);
@@ -163,7 +163,9 @@ size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOpti
       begin_stage(progress, "encoding", n_new, "texts");
       representation.encode(texts, added, progress);
     } else {
-      added = read_vectors(input);
+      require(input.holds_vectors(), "{}: holds texts, the atlas vectors", input.name());
+      Matrix<float> memory;
+      added = Matrix<float>::copy(input.open_vectors(memory));
       require_finite(added, "vector");
       n_new = added.rows();
       if (n_new == 0) return 0;
@@ -172,7 +174,7 @@ size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOpti
   }
   const files::MappedVectors old = files::open_vectors(folder / files::kVectors);
   require(added.cols() == old.vectors.cols(), "{}: has vectors of {} dims, the atlas of {}",
-          input.string(), added.cols(), old.vectors.cols());
+          input.name(), added.cols(), old.vectors.cols());
   const Organised organised = files::open_tree(folder / files::kTree);
   const Neighbors neighbors = files::open_neighbors(folder / files::kNeighbors);
   Hnsw index = Hnsw::open(folder / files::kIndex);
@@ -218,6 +220,11 @@ size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOpti
   write_file(next.path / files::kManifest, manifest.dump(1) + "\n");
   replace_folder(next.path, folder);
   return n_new;
+}
+
+size_t add_to_atlas(const fs::path& atlas, const fs::path& input, const ReadOptions& options,
+                    Progress* progress) {
+  return add_to_atlas(atlas, *file_input(input, options), progress);
 }
 
 }  // namespace carya

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <utility>
@@ -104,8 +105,9 @@ struct Atlas::State {
   std::vector<NodeName> names;
   files::MappedVectors vectors;
   std::unique_ptr<Index> index;
-  mutable std::unique_ptr<Representation>
-      representation;  // loaded at the first search that needs it
+  mutable std::mutex representation_mutex = {};  // guards the pointer, not what it points to
+  mutable std::unique_ptr<Representation> representation =
+      nullptr;  // at the first search by meaning
 
   std::optional<BitmapFilter> filter(const AtlasSearchOptions& options) const {
     if (options.where.empty() && !options.node) return std::nullopt;
@@ -122,19 +124,27 @@ struct Atlas::State {
   }
 
   std::vector<Hit> vector_hits(std::string_view query, size_t k, const Filter* filter) const {
-    if (!fs::exists(folder / files::kRepresentation)) {
+    if (!has_texts()) {
       throw Error(
           ErrorKind::kInvalidArgument,
           fmt::format("{}: holds vectors without texts, so no text can be searched; `carya show` "
                       "gives an item's neighbours",
                       folder.string()));
     }
+    const std::string text(query);
+    const Representation& encoder = open_representation();
+    std::vector<float> vector(encoder.dim());
+    encoder.encode(std::span(&text, 1), MatrixView<float>(vector.data(), 1, vector.size()));
+    return index_hits(vector, {.k = k, .filter = filter});
+  }
+
+  bool has_texts() const { return fs::exists(folder / files::kRepresentation); }
+
+  const Representation& open_representation() const {
+    const std::lock_guard lock(representation_mutex);
     if (!representation)
       representation = std::make_unique<Representation>(Representation::open(folder));
-    const std::string text(query);
-    std::vector<float> vector(representation->dim());
-    representation->encode(std::span(&text, 1), MatrixView<float>(vector.data(), 1, vector.size()));
-    return index_hits(vector, {.k = k, .filter = filter});
+    return *representation;
   }
 
   std::vector<Hit> index_hits(std::span<const float> vector, const SearchOptions& options) const {
@@ -184,7 +194,7 @@ Atlas Atlas::open(const fs::path& path) {
     atlas.state_.reset(new State{folder, std::move(manifest),
                                  ItemStore::open(folder / files::kItems), std::move(organised),
                                  std::move(names), files::open_vectors(folder / files::kVectors),
-                                 open_index(folder / files::kIndex), nullptr});
+                                 open_index(folder / files::kIndex)});
     const State& state = *atlas.state_;
     if (state.items.size() != n || state.vectors.vectors.rows() != n || state.index->size() != n ||
         state.index->dim() != state.vectors.vectors.cols() ||
@@ -214,20 +224,19 @@ const NodeName& Atlas::name(uint32_t node) const {
 float Atlas::strength(uint32_t item) const { return state_->organised.strength.at(item); }
 bool Atlas::is_outlier(uint32_t item) const { return state_->organised.is_outlier.at(item) != 0; }
 
+MatrixView<const float> Atlas::vectors() const noexcept { return state_->vectors.vectors; }
+
 AtlasInfo Atlas::info() const {
   const auto text = [&](const char* key) {
     const Json value = state_->manifest.value(key, Json());
     return value.is_string() ? value.get<std::string>() : std::string();
   };
-  return {n_items(),
-          state_->vectors.vectors.cols(),
-          tree().n_nodes(),
-          tree().n_leaves(),
-          tree().max_depth(),
-          static_cast<size_t>(std::ranges::count(state_->organised.is_outlier, 1)),
-          text("encoder"),
-          text("method"),
-          stages_of_run(state_->folder / files::kRun)};
+  return {
+      n_items(),           state_->vectors.vectors.cols(),
+      tree().n_nodes(),    tree().n_leaves(),
+      tree().max_depth(),  static_cast<size_t>(std::ranges::count(state_->organised.is_outlier, 1)),
+      text("encoder"),     text("method"),
+      state_->has_texts(), stages_of_run(state_->folder / files::kRun)};
 }
 
 std::vector<AtlasHit> Atlas::search(std::string_view query,
@@ -294,10 +303,13 @@ std::vector<Neighbor> Atlas::neighbors(uint32_t item, size_t k) const {
   return result;
 }
 
+Matrix<uint32_t> Atlas::neighbor_lists() const {
+  return files::open_neighbors(state_->folder / files::kNeighbors).ids;
+}
+
 DiskLayout Atlas::layout() const {
-  const Neighbors neighbors = files::open_neighbors(state_->folder / files::kNeighbors);
   const Organised& organised = state_->organised;
-  return layout_disk(organised.tree, state_->vectors.vectors, neighbors.ids, organised.strength,
+  return layout_disk(organised.tree, state_->vectors.vectors, neighbor_lists(), organised.strength,
                      organised.is_outlier);
 }
 

@@ -10,9 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "carya/atlas/input.h"
 #include "carya/atlas/item_store.h"
 #include "carya/atlas/naming.h"
 #include "carya/atlas/organise.h"
+#include "carya/core/matrix.h"
 #include "carya/core/progress.h"
 #include "carya/embed/disk_layout.h"
 
@@ -41,6 +43,7 @@ struct AtlasHit {
 struct AtlasInfo {
   size_t n_items, dim, n_nodes, n_leaves, max_depth, n_outliers;
   std::string encoder, method;
+  bool has_texts;  // false for an atlas of vectors, in which no text can be searched for
   struct Stage {
     std::string name;
     double seconds;
@@ -61,7 +64,7 @@ struct AtlasEvaluation {
   size_t cut_nodes;  // clusters of the best cut
 };
 
-// An atlas that build_atlas() made, opened for reading.  One thread at a time.
+// An atlas that build_atlas() made, opened for reading.  Many threads may share it.
 //
 //   const Atlas atlas = Atlas::open("demo.atlas");
 //   for (const AtlasHit& hit : atlas.search("chess")) print(atlas.items().item(hit.item).text);
@@ -81,6 +84,9 @@ class Atlas {
   const NodeName& name(uint32_t node) const;  // node < tree().n_nodes()
   float strength(uint32_t item) const;
   bool is_outlier(uint32_t item) const;
+  // [n_items, dim], of length 1 if they are of texts; in the mapped file, so they live as long as
+  // the atlas.
+  MatrixView<const float> vectors() const noexcept;
   AtlasInfo info() const;
 
   // Best first, equal scores by rising item.  Throws kInvalidArgument on options, a condition or a
@@ -89,6 +95,9 @@ class Atlas {
                                const AtlasSearchOptions& options = {}) const;
   // The items nearest to one, itself left out.
   std::vector<Neighbor> neighbors(uint32_t item, size_t k = 10) const;
+  // Of all items at once, as they were found when the atlas was built: [n_items, k], nearest first,
+  // kNoNeighbor where there are fewer.
+  Matrix<uint32_t> neighbor_lists() const;
   // The map: a place in the hyperbolic disk for every topic and item.
   DiskLayout layout() const;
   // Against a metadata column; items without a value are a class of their own.
@@ -107,5 +116,7 @@ class Atlas {
 // Returns the number of new items.  Throws as build_atlas and Atlas::open.
 size_t add_to_atlas(const std::filesystem::path& folder, const std::filesystem::path& input,
                     const ReadOptions& options = {}, Progress* progress = nullptr);
+size_t add_to_atlas(const std::filesystem::path& folder, AtlasInput& input,
+                    Progress* progress = nullptr);
 
 }  // namespace carya

@@ -18,7 +18,7 @@
 #include "carya/core/parallel.h"
 #include "carya/index/hnsw.h"
 #include "carya/index/knn_graph.h"
-#include "carya/io/vectors.h"
+#include "carya/io/record_reader.h"
 #include "carya/text/terms.h"
 
 namespace carya {
@@ -45,50 +45,16 @@ class OnlyStop final : public Progress {
   const Progress* outer_;
 };
 
-bool holds_vectors(const fs::path& input) {
-  if (input == "-") return false;
-  const InputFormat format = input_format(input);
-  return format == InputFormat::kNpy || format == InputFormat::kFvecs ||
-         format == InputFormat::kIdx;
-}
-
-// What changes when an input does: bytes and time of a file, or of all files of a folder.
-Json look_of(const fs::path& input) {
-  std::error_code error;
-  size_t n_files = 0, bytes = 0;
-  int64_t modified = 0;
-  const auto see = [&](const fs::path& file) {
-    ++n_files;
-    bytes += fs::file_size(file, error);
-    const int64_t time = fs::last_write_time(file, error).time_since_epoch().count();
-    modified = n_files == 1 ? time : std::max(modified, time);
-  };
-  if (fs::is_regular_file(input, error)) {
-    see(input);
-  } else if (fs::is_directory(input, error)) {
-    constexpr auto kSkip = fs::directory_options::skip_permission_denied;
-    for (auto it = fs::recursive_directory_iterator(input, kSkip, error);
-         !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-      if (it->is_regular_file(error)) see(it->path());
-    }
-  }
-  return {n_files, bytes, modified};
-}
-
 // What must be the same for a half-finished build to be of use.
-Json fingerprint(const fs::path& input, const AtlasOptions& options) {
+Json fingerprint(const AtlasInput& input, const AtlasOptions& options) {
   return {{"version", files::kVersion},
-          {"input", input == "-" ? "-" : fs::absolute(input).string()},
-          {"look", look_of(input)},
+          {"input", input.identity()},
           {"encoder", options.encoder.encoder},
           {"precision", static_cast<int>(options.encoder.precision)},
           {"seed", options.organise.seed},
           {"method", organise_method_name(options.organise.method)},
           {"min_cluster_size", options.organise.min_cluster_size.value_or(0)},
-          {"n_levels", options.organise.n_levels},
-          {"text", options.read.text_columns},
-          {"id", options.read.id_column},
-          {"delimiter", static_cast<int>(options.read.delimiter)}};
+          {"n_levels", options.organise.n_levels}};
 }
 
 void check_output(const fs::path& output, const AtlasOptions& options) {
@@ -100,41 +66,41 @@ void check_output(const fs::path& output, const AtlasOptions& options) {
           output.string());
 }
 
-void check_options(const fs::path& input, bool is_vectors, const AtlasOptions& options) {
+void check_options(const AtlasInput& input, const AtlasOptions& options) {
   options.organise.validate();
   const std::string& encoder = options.encoder.encoder;
+  const bool is_vectors = input.holds_vectors();
   require(!is_vectors || encoder == "auto" || encoder == "none",
-          "--encoder {}: {} holds vectors, which need none", encoder, input.string());
+          "--encoder {}: {} holds vectors, which need none", encoder, input.name());
   require(is_vectors || encoder != "none",
           "--encoder none is for vectors; {} holds texts: use auto, minilm, static, lsa or a "
           "model's folder",
-          input.string());
-  const bool has_columns = !options.read.text_columns.empty() || !options.read.id_column.empty() ||
-                           options.read.delimiter != 0;
-  require(!is_vectors || !has_columns,
-          "{}: --text, --id and --delimiter are for tables of texts; this holds vectors",
-          input.string());
+          input.name());
 }
 
 // One build: the stages in their order, each from files to files.
 class Build {
  public:
-  Build(const fs::path& input, const fs::path& output, const AtlasOptions& options,
-        Progress* progress)
+  Build(AtlasInput& input, const fs::path& output, const AtlasOptions& options, Progress* progress)
       : input_(input),
         output_(output),
         options_(options),
         progress_(progress),
         part_(output.string() + ".part", fingerprint(input, options),
-              options.resume && input != "-"),  // standard input cannot be read twice
-        folder_(part_.path()) {}
+              options.resume && input.can_come_again()),
+        folder_(part_.path()),
+        goes_on_(part_.is_resumed()) {}
 
-  void run(bool is_vectors) {
-    if (part_.is_resumed()) notify(fmt::format("going on with {}", folder_.string()));
-    if (is_vectors) {
+  void run() {
+    if (input_.holds_vectors()) {
       stage("read", [&] { read_vectors(); });
+    } else if (input_.identity().is_null()) {
+      run_stage("read", [&] { read_records(); });  // whether it is the same input shows then
     } else {
       stage("read", [&] { read_records(); });
+    }
+    if (goes_on_) notify(fmt::format("going on with {}", folder_.string()));
+    if (!input_.holds_vectors()) {
       stage("learn", [&] { learn_representation(); });
       stage("encode", [&] { encode(); });
     }
@@ -148,7 +114,10 @@ class Build {
  private:
   template <class Body>
   void stage(const std::string& name, const Body& body) {
-    if (part_.is_done(name)) return;
+    if (!part_.is_done(name)) run_stage(name, body);
+  }
+  template <class Body>
+  void run_stage(const std::string& name, const Body& body) {
     const auto start = std::chrono::steady_clock::now();
     body();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -171,20 +140,25 @@ class Build {
 
   void read_records() {
     fs::remove(folder_ / files::kItems);
-    const auto records = open_records(input_, options_.read);
-    const ItemStore items = ItemStore::create(folder_ / files::kItems, *records, progress_);
+    const std::unique_ptr<RecordReader> reader = input_.open_records();
+    ChecksummedRecords records(*reader);
+    const ItemStore items = ItemStore::create(folder_ / files::kItems, records, progress_);
     if (items.size() == 0) {
-      throw Error(
-          ErrorKind::kNotFound,
-          fmt::format("{}: has no items", input_ == "-" ? "standard input" : input_.string()));
+      throw Error(ErrorKind::kNotFound, fmt::format("{}: has no items", input_.name()));
     }
+    const std::string content = records.checksum();
+    if (part_.recall("content") == content) return;
+    part_.start_over(/*except=*/files::kItems);  // what was made of other records
+    goes_on_ = false;
+    part_.remember("content", content);
   }
 
   void read_vectors() {
     begin_stage(progress_, "reading", 0, "vectors");
-    const Matrix<float> vectors = carya::read_vectors(input_);
+    Matrix<float> memory;
+    const MatrixView<const float> vectors = input_.open_vectors(memory);
     if (vectors.rows() == 0)
-      throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.string()));
+      throw Error(ErrorKind::kNotFound, fmt::format("{}: has no vectors", input_.name()));
     require_finite(vectors, "vector");
     require_memory(vectors.rows(), vectors.cols());
     fs::remove(folder_ / files::kItems);
@@ -312,11 +286,13 @@ class Build {
     part_.put_in_place(output_);
   }
 
-  fs::path input_, output_;
+  AtlasInput& input_;
+  fs::path output_;
   const AtlasOptions& options_;
   Progress* progress_;
   BuildFolder part_;
   const fs::path& folder_;
+  bool goes_on_;  // something of an interrupted run is of use
   std::optional<Representation> representation_;
 };
 
@@ -329,13 +305,17 @@ size_t estimate_build_memory(size_t n_items, size_t dim) {
   return n_items * (2 * dim * sizeof(float) + kPerItem) + (size_t{200} << 20);
 }
 
-void build_atlas(const fs::path& input, const fs::path& output, const AtlasOptions& options,
+void build_atlas(AtlasInput& input, const fs::path& output, const AtlasOptions& options,
                  Progress* progress) {
   const fs::path place = files::folder_path(output);
-  const bool is_vectors = holds_vectors(input);
   check_output(place, options);
-  check_options(input, is_vectors, options);
-  Build(input, place, options, progress).run(is_vectors);
+  check_options(input, options);
+  Build(input, place, options, progress).run();
+}
+
+void build_atlas(const fs::path& input, const fs::path& output, const AtlasOptions& options,
+                 Progress* progress) {
+  build_atlas(*file_input(input, options.read), output, options, progress);
 }
 
 }  // namespace carya

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "carya/atlas/input.h"
 #include "carya/atlas/organise.h"
 #include "carya/atlas/representation.h"
 #include "carya/core/progress.h"
@@ -13,7 +14,7 @@
 namespace carya {
 
 struct AtlasOptions {
-  ReadOptions read = {};
+  ReadOptions read = {};  // of the build_atlas() of a file; another input has its own
   EncoderOptions encoder = {};
   OrganiseOptions organise = {};
   size_t max_memory = 0;   // bytes; 0: no limit.  An estimate beyond it is an error before the work
@@ -31,6 +32,9 @@ struct AtlasOptions {
 // kInvalidArgument (options; an input without items; OUT exists), kNotFound, kCorrupt, kIo,
 // kCancelled.
 void build_atlas(const std::filesystem::path& input, const std::filesystem::path& output,
+                 const AtlasOptions& options, Progress* progress = nullptr);
+// The same of any input: records and vectors that a program has (input.h).
+void build_atlas(AtlasInput& input, const std::filesystem::path& output,
                  const AtlasOptions& options, Progress* progress = nullptr);
 
 // Bytes that building needs at its peak, beside what the encoder's batches take.

@@ -55,11 +55,19 @@ BuildFolder::BuildFolder(fs::path folder, const Json& fingerprint, bool resume)
     }
     return;
   }
-  state_ = {{"fingerprint", fingerprint},
+  state_ = {{"fingerprint", fingerprint}};
+  start_over(/*except=*/"");
+}
+
+void BuildFolder::start_over(const std::string& except) {
+  const Json fingerprint = state_.at("fingerprint");
+  state_ = {{"fingerprint", nullptr},  // a folder that is half empty is of use to nobody
             {"done", Json::array()},
             {"stages", Json::array()},
             {"facts", Json::object()}};
-  clear();
+  save();
+  clear(except);
+  state_["fingerprint"] = fingerprint;
   save();
 }
 
@@ -69,10 +77,11 @@ bool BuildFolder::can_go_on(const Json& fingerprint) const {
          state_.value("facts", Json()).is_object();
 }
 
-void BuildFolder::clear() const {
+void BuildFolder::clear(const std::string& except) const {
   // The state goes last, so that a folder that is half empty is still known as ours.
   for (const auto& entry : fs::directory_iterator(folder_)) {
-    if (entry.path().filename() != atlas_files::kState) fs::remove_all(entry.path());
+    const fs::path name = entry.path().filename();
+    if (name != atlas_files::kState && name != except) fs::remove_all(entry.path());
   }
 }
 
@@ -88,6 +97,7 @@ bool BuildFolder::is_done(const std::string& stage) const {
 }
 
 void BuildFolder::set_done(const std::string& stage, double seconds) {
+  if (is_done(stage)) return;
   state_["done"].push_back(stage);
   state_["stages"].push_back(
       {{"stage", stage}, {"seconds", seconds}, {"peak_bytes", peak_memory()}});

@@ -22,7 +22,10 @@ class BuildFolder {
   const std::filesystem::path& path() const noexcept { return folder_; }
   bool is_resumed() const { return !state_.at("done").empty(); }
   bool is_done(const std::string& stage) const;
+  // Of a stage that was done before, nothing changes.
   void set_done(const std::string& stage, double seconds);
+  // Forgets all stages and facts, and removes all files but one.
+  void start_over(const std::string& except);
   // {stage, seconds, peak_bytes} of all complete stages.
   const nlohmann::json& stages() const { return state_.at("stages"); }
   // A fact that a stage leaves to later ones, with it or not at all.
@@ -33,7 +36,7 @@ class BuildFolder {
 
  private:
   bool can_go_on(const nlohmann::json& fingerprint) const;
-  void clear() const;
+  void clear(const std::string& except = "") const;
   void save() const;
   std::filesystem::path folder_;
   std::optional<FolderLock> lock_;

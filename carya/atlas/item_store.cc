@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <mutex>
 #include <utility>
 
 #include "carya/atlas/sqlite.h"
@@ -18,6 +19,8 @@ using sqlite::Statement;
 constexpr size_t kMaxColumns = 1000;     // SQLite stops at 2000, and a wider table is no metadata
 constexpr size_t kItemsPerReport = 512;  // progress is told every so many
 constexpr size_t kMaxQueryWords = 64;    // more words make a query slow, not better
+// Around a match in what SQLite gives back; two characters that no text is likely to have.
+constexpr std::string_view kMatchBegin = "\uE0F0", kMatchEnd = "\uE0F1";
 
 std::string_view sql_type(ColumnType type) {
   return type == ColumnType::kInteger ? "INTEGER" : type == ColumnType::kNumber ? "REAL" : "TEXT";
@@ -45,12 +48,67 @@ std::string match_expression(std::string_view query) {
   return expression;
 }
 
+// A text as far as its n-th blank.
+std::string first_words(std::string_view text, size_t n) {
+  size_t end = 0;
+  for (bool in_word = false; end < text.size(); ++end) {
+    const bool is_blank = std::isspace(static_cast<unsigned char>(text[end])) != 0;
+    if (in_word && is_blank && --n == 0) return std::string(text.substr(0, end)) + "…";
+    in_word = !is_blank;
+  }
+  return std::string(text);
+}
+
+// Connections for readers: SQLite wants one a thread.  As many stay open as were ever used at once.
+class ReaderPool {
+ public:
+  explicit ReaderPool(fs::path path) : path_(std::move(path)) {}
+
+  class Lease {
+   public:
+    Lease(ReaderPool& pool, std::unique_ptr<Database> database)
+        : pool_(&pool), database_(std::move(database)) {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() { pool_->give_back(std::move(database_)); }
+    operator const Database&() const { return *database_; }
+
+   private:
+    ReaderPool* pool_;
+    std::unique_ptr<Database> database_;
+  };
+
+  Lease lease() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        std::unique_ptr<Database> database = std::move(idle_.back());
+        idle_.pop_back();
+        return Lease(*this, std::move(database));
+      }
+    }
+    return Lease(*this, std::make_unique<Database>(path_, Database::Mode::kReadOnly));
+  }
+
+ private:
+  void give_back(std::unique_ptr<Database> database) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(database));
+  }
+
+  fs::path path_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Database>> idle_;
+};
+
 }  // namespace
 
 struct ItemStore::State {
-  State(const fs::path& file, Database::Mode mode) : path(file), database(file, mode) {}
+  State(const fs::path& file, Database::Mode mode)
+      : path(file), readers(file), database(file, mode) {}
   fs::path path;
-  Database database;
+  mutable ReaderPool readers;
+  Database database;  // of the one who adds
   size_t size = 0;
   std::vector<MetadataColumn> columns;
 
@@ -260,7 +318,8 @@ size_t ItemStore::size() const noexcept { return state_->size; }
 std::span<const MetadataColumn> ItemStore::columns() const noexcept { return state_->columns; }
 
 Item ItemStore::item(uint32_t item) const {
-  Statement read(state_->database, "SELECT * FROM items WHERE item = ?1");
+  const ReaderPool::Lease reader = state_->readers.lease();
+  Statement read(reader, "SELECT * FROM items WHERE item = ?1");
   read.bind(0, int64_t{item});
   if (!read.step()) {
     throw Error(ErrorKind::kNotFound, fmt::format("there is no item number {}", item));
@@ -273,21 +332,23 @@ Item ItemStore::item(uint32_t item) const {
 }
 
 std::string ItemStore::id(uint32_t item) const {
-  Statement read(state_->database, "SELECT id FROM items WHERE item = ?1");
+  const ReaderPool::Lease reader = state_->readers.lease();
+  Statement read(reader, "SELECT id FROM items WHERE item = ?1");
   read.bind(0, int64_t{item});
   return read.step() ? std::string(read.text(0)) : std::string();
 }
 
 std::optional<uint32_t> ItemStore::find(std::string_view id) const {
-  Statement read(state_->database, "SELECT item FROM items WHERE id = ?1");
+  const ReaderPool::Lease reader = state_->readers.lease();
+  Statement read(reader, "SELECT item FROM items WHERE id = ?1");
   read.bind(0, id);
   if (!read.step()) return std::nullopt;
   return static_cast<uint32_t>(read.integer(0));
 }
 
 std::vector<std::string> ItemStore::texts(size_t first, size_t count) const {
-  Statement read(state_->database,
-                 "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
+  const ReaderPool::Lease reader = state_->readers.lease();
+  Statement read(reader, "SELECT text FROM items WHERE item >= ?1 AND item < ?2 ORDER BY item");
   read.bind(0, static_cast<int64_t>(first));
   read.bind(1, static_cast<int64_t>(first + count));
   std::vector<std::string> result;
@@ -303,7 +364,8 @@ std::vector<Value> ItemStore::values(std::string_view column) const {
     throw Error(ErrorKind::kInvalidArgument, fmt::format("there is no column '{}'; there are: {}",
                                                          column, known.empty() ? "none" : known));
   }
-  Statement read(state_->database, "SELECT " + sql_column(position) + " FROM items ORDER BY item");
+  const ReaderPool::Lease reader = state_->readers.lease();
+  Statement read(reader, "SELECT " + sql_column(position) + " FROM items ORDER BY item");
   std::vector<Value> result;
   while (read.step()) result.push_back(read.value(0));
   return result;
@@ -311,7 +373,8 @@ std::vector<Value> ItemStore::values(std::string_view column) const {
 
 std::vector<uint32_t> ItemStore::where(std::string_view condition) const {
   const WhereClause clause = parse_where(condition, state_->columns);
-  Statement read(state_->database, "SELECT item FROM items WHERE " + clause.sql + " ORDER BY item");
+  const ReaderPool::Lease reader = state_->readers.lease();
+  Statement read(reader, "SELECT item FROM items WHERE " + clause.sql + " ORDER BY item");
   for (size_t i = 0; i < clause.values.size(); ++i)
     read.bind(static_cast<int>(i), clause.values[i]);
   std::vector<uint32_t> items;
@@ -323,8 +386,9 @@ std::vector<LexicalHit> ItemStore::search(std::string_view query, size_t k,
                                           const std::function<bool(uint32_t item)>& accepts) const {
   const std::string expression = match_expression(query);
   if (expression.empty() || k == 0) return {};
+  const ReaderPool::Lease reader = state_->readers.lease();
   Statement read(
-      state_->database,
+      reader,
       "SELECT rowid, bm25(words) FROM words WHERE words MATCH ?1 ORDER BY bm25(words), rowid");
   read.bind(0, std::string_view(expression));
   std::vector<LexicalHit> hits;
@@ -333,6 +397,40 @@ std::vector<LexicalHit> ItemStore::search(std::string_view query, size_t k,
     if (!accepts || accepts(item)) hits.push_back({item, -read.number(1)});
   }
   return hits;
+}
+
+std::vector<TextPiece> ItemStore::snippet(std::string_view query, uint32_t item,
+                                          size_t max_words) const {
+  require(max_words >= 1 && max_words <= 64, "a snippet has 1 to 64 words, not {}", max_words);
+  const std::string expression = match_expression(query);
+  const ReaderPool::Lease reader = state_->readers.lease();
+  std::string marked;
+  if (!expression.empty()) {
+    Statement read(reader,
+                   "SELECT snippet(words, 0, ?1, ?2, '…', ?3) FROM words WHERE words MATCH ?4 AND "
+                   "rowid = ?5");
+    read.bind(0, kMatchBegin);
+    read.bind(1, kMatchEnd);
+    read.bind(2, static_cast<int64_t>(max_words));
+    read.bind(3, std::string_view(expression));
+    read.bind(4, int64_t{item});
+    if (read.step()) marked = read.text(0);
+  }
+  std::vector<TextPiece> pieces;
+  if (marked.empty()) {
+    Statement read(reader, "SELECT text FROM items WHERE item = ?1");
+    read.bind(0, int64_t{item});
+    if (read.step()) pieces.push_back({first_words(read.text(0), max_words), false});
+    return pieces;
+  }
+  std::string_view rest = marked;
+  for (bool match = false; !rest.empty(); match = !match) {
+    const std::string_view mark = match ? kMatchEnd : kMatchBegin;
+    const size_t end = std::min(rest.find(mark), rest.size());
+    if (end > 0) pieces.push_back({std::string(rest.substr(0, end)), match});
+    rest.remove_prefix(std::min(end + mark.size(), rest.size()));
+  }
+  return pieces;
 }
 
 }  // namespace carya

@@ -21,14 +21,21 @@ struct Item {
   std::vector<Value> values;  // one per column
 };
 
+// A part of a text: one of a query's words (match), or what is between them.
+struct TextPiece {
+  std::string text;
+  bool match = false;
+  bool operator==(const TextPiece&) const = default;
+};
+
 struct LexicalHit {
   uint32_t item;
   double score;  // BM25, larger = better
 };
 
 // The items of an atlas: texts, ids and typed metadata in one SQLite file with a full-text index
-// (FTS5, Porter stems).  Items are numbered 0 .. size()-1 in the order of the input.  A reader is
-// used by one thread at a time; open several for more.
+// (FTS5, Porter stems).  Items are numbered 0 .. size()-1 in the order of the input.  Many threads
+// may read at once (each on a connection of its own); one at a time may add, while none reads.
 class ItemStore {
  public:
   // Reads all records into a new file, in memory bounded by SQLite's cache.  A column of texts that
@@ -67,6 +74,10 @@ class ItemStore {
   // one without words has no hits.
   std::vector<LexicalHit> search(std::string_view query, size_t k,
                                  const std::function<bool(uint32_t item)>& accepts = {}) const;
+  // About max_words (<= 64) words of an item's text around those of the query, in any inflection;
+  // its beginning where it has none of them.  An ellipsis stands for what is left out.
+  std::vector<TextPiece> snippet(std::string_view query, uint32_t item,
+                                 size_t max_words = 40) const;
 
  private:
   struct State;

@@ -2,7 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "carya/atlas/test_data.h"
 
@@ -13,6 +15,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 using ::testing::ThrowsMessage;
 using ::testing::UnorderedElementsAre;
 
@@ -145,6 +148,46 @@ TEST_F(ItemStoreTest, FindsWordsByTheirStemsBestFirst) {
   EXPECT_EQ(odd.size(), 2u);
 }
 
+TEST_F(ItemStoreTest, SnippetsMarkTheWordsOfTheQuery) {
+  std::string filler;
+  for (int i = 0; i < 100; ++i) filler += "filler ";
+  const ItemStore items = create(
+      "a.txt", "He plays Chess, playing well\n" + filler + "chess " + filler + "\nno such word\n");
+  EXPECT_THAT(items.snippet("play chess", 0),
+              ElementsAre(TextPiece{"He ", false}, TextPiece{"plays", true}, TextPiece{" ", false},
+                          TextPiece{"Chess", true}, TextPiece{", ", false},
+                          TextPiece{"playing", true}, TextPiece{" well", false}));
+  const auto middle = items.snippet("chess", 1, 10);
+  ASSERT_EQ(middle.size(), 3u);
+  EXPECT_THAT(middle[0].text, StartsWith("…"));
+  EXPECT_EQ(middle[1], (TextPiece{"chess", true}));
+  EXPECT_THAT(items.snippet("chess", 2), ElementsAre(TextPiece{"no such word", false}));
+  EXPECT_THAT(items.snippet("chess", 2, 2), ElementsAre(TextPiece{"no such…", false}));
+  EXPECT_THAT(items.snippet("***", 2, 3), ElementsAre(TextPiece{"no such word", false}));
+  EXPECT_THAT(items.snippet("chess", 99), IsEmpty());
+  EXPECT_THROW(items.snippet("chess", 0, 65), Error);
+}
+
+TEST_F(ItemStoreTest, ManyThreadsReadAtOnce) {
+  std::string csv = "text,n\n";
+  for (int i = 0; i < 200; ++i) csv += fmt::format("word{} common,{}\n", i, i);
+  const ItemStore items = create("a.csv", csv);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < 200; i += 8) {
+        const auto item = static_cast<uint32_t>(i);
+        wrong += items.item(item).text != fmt::format("word{} common", i);
+        wrong += found(items, fmt::format("word{}", i)) != std::vector<uint32_t>{item};
+        wrong += items.where(fmt::format("n < {}", i)).size() != item;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST_F(ItemStoreTest, AnyQueryIsValid) {
   const ItemStore items = create("a.txt", "near or and not words\nplain text\n");
   for (const std::string& query : std::vector<std::string>{
@@ -154,6 +197,7 @@ TEST_F(ItemStoreTest, AnyQueryIsValid) {
            std::string("{words}: plain"), std::string("—"),
            std::string("'; DROP TABLE words; --")}) {
     EXPECT_NO_THROW(items.search(query, 10)) << query;
+    EXPECT_NO_THROW(items.snippet(query, 0)) << query;
   }
   EXPECT_THAT(found(items, "text:plain AND"), ElementsAre(1u, 0u));
   EXPECT_THAT(found(items, "*"), IsEmpty());

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "carya/core/error.h"
 
@@ -109,6 +110,28 @@ Tensors parse_safetensors(std::span<const std::byte> file, const std::string& na
     tensors.emplace(key, read_tensor(entry, numbers, fmt::format("{}: tensor {}", name, key)));
   }
   return tensors;
+}
+
+std::string to_safetensors(std::span<const NamedArray> arrays,
+                           const std::map<std::string, std::string>& metadata) {
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  size_t end = 0;
+  for (const NamedArray& array : arrays) {
+    const size_t begin = std::exchange(end, end + array.bytes.size());
+    header[array.name] = {
+        {"dtype", array.type}, {"shape", array.shape}, {"data_offsets", {begin, end}}};
+  }
+  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the numbers are aligned
+  std::string file(8, '\0');
+  for (size_t i = 0; i < 8; ++i) file[i] = static_cast<char>(uint64_t{text.size()} >> (8 * i));
+  file.reserve(8 + text.size() + end);
+  file += text;
+  for (const NamedArray& array : arrays) {
+    file.append(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
+  }
+  return file;
 }
 
 }  // namespace carya

@@ -130,6 +130,29 @@ TEST(Safetensors, DamageIsAnErrorNotACrash) {
       HasSubstr("no whole number"));
 }
 
+TEST(Safetensors, WhatIsWrittenIsRead) {
+  const std::vector<double> wide = {1.5, -2.5};
+  const std::vector<float> numbers = {1, 2, 3};
+  const std::vector<uint8_t> bytes = {7};
+  const std::vector<uint32_t> none;
+  const std::string file = to_safetensors(
+      std::vector<NamedArray>{NamedArray::of("wide", wide), NamedArray::of("numbers", numbers),
+                              NamedArray::of("bytes", bytes), NamedArray::of("none", none)},
+      {{"total", "7"}});
+  const Tensors tensors = parse_safetensors(std::as_bytes(std::span(file)), "file");
+  ASSERT_EQ(tensors.size(), 4U);
+  const Tensor& read = tensors.find("numbers")->second;
+  EXPECT_EQ(read.type, TensorType::kF32);
+  EXPECT_THAT(read.shape, testing::ElementsAre(3U));
+  EXPECT_EQ(std::memcmp(read.bytes.data(), numbers.data(), 12), 0);
+  EXPECT_EQ(std::memcmp(tensors.find("wide")->second.bytes.data(), wide.data(), 16), 0);
+  EXPECT_EQ((tensors.find("wide")->second.bytes.data() -
+             reinterpret_cast<const std::byte*>(file.data())) %
+                8,
+            0);
+  EXPECT_EQ(tensors.find("none")->second.shape, std::vector<size_t>{0});
+}
+
 TEST(Safetensors, EveryTruncationOfAFileIsAnError) {
   const std::string file = file_of(R"({"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})",
                                    bytes_of({1, 2, 3, 4}));
