@@ -104,6 +104,8 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
   const VectorStore& store = state.store;
   SearchOptions options = asked;
   if (options.effort == 0) options.effort = kDefaultEffort;
+  // The dead take places: as many more candidates.
+  if (store.n_live() > 0) options.effort += options.effort * state.n_dead / store.n_live();
   options.k = std::min(options.k, std::max<size_t>(store.n_slots(), 1));
   options.effort = std::clamp(options.effort, options.k, std::max<size_t>(store.n_slots(), 1));
   const auto prepared = store.prepared(vector);

@@ -224,8 +224,8 @@ std::string opening_damaged(const char* section, const Damage& damage) {
   built(vectors, Metric::kSquaredL2, {.m = 2, .ef_construction = 10}).save(file.path());
   const Container in = Container::open(file.path(), Hnsw::kFileKind, 2);
   ContainerWriter out(std::string(Hnsw::kFileKind), 2);
-  for (const char* name : {"header", "vectors", "n_trained", "ids", "live", "links", "levels", "upper_begin",
-                           "upper_links", "next_twin"}) {
+  for (const char* name : {"header", "vectors", "n_trained", "ids", "live", "links", "levels",
+                           "upper_begin", "upper_links", "next_twin"}) {
     const auto bytes = in.array<std::byte>(name);
     std::vector<std::byte> copy(bytes.begin(), bytes.end());
     if (name == std::string_view(section)) damage(copy);
