@@ -46,7 +46,7 @@ TEST(Rows, RoundToTheNearestCode) {
 struct Case {
   std::string name;
   VectorStorage storage;
-  double recall;     // at effort 100 of items that are ranked by what is stored
+  double recall;     // of items that are ranked by what is stored
   size_t row_bytes;  // of 40 dims, at most
 };
 class EveryStorage : public ::testing::TestWithParam<Case> {};
@@ -83,14 +83,14 @@ TEST_P(EveryStorage, FindsAndSavesAndOpensAndGrows) {
     const Neighbors truth = exact_knn(queries, vectors, 10, metric);
     size_t found = 0, found_exactly = 0;
     for (size_t q = 0; q < queries.rows(); ++q) {
-      const auto hits = index.search(queries.row(q), {.k = 10, .effort = 200});
-      EXPECT_EQ(opened.search(queries.row(q), {.k = 10, .effort = 200}), hits);
+      const auto hits = index.search(queries.row(q), {.k = 10, .effort = 100});
+      EXPECT_EQ(opened.search(queries.row(q), {.k = 10, .effort = 100}), hits);
       for (const Hit& hit : hits) {
         found += static_cast<size_t>(std::ranges::count(truth.ids.row(q), hit.id));
       }
       // With the caller's vectors, distances are exact whatever is stored.
       for (const Hit& hit :
-           index.search(queries.row(q), {.k = 10, .effort = 200, .exact = vectors})) {
+           index.search(queries.row(q), {.k = 10, .effort = 100, .exact = vectors})) {
         const auto at = std::ranges::find(truth.ids.row(q), hit.id) - truth.ids.row(q).begin();
         if (at == 10) continue;
         ++found_exactly;
