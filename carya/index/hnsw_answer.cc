@@ -131,6 +131,11 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
     return hits_of(state, ranked(state, ranker, query, found, options.k, scratch.stats), 1,
                    options);
   };
+  const auto count = [&] {
+    if (options.stats == nullptr) return;
+    options.stats->n_distances += scratch.stats.n_distances;
+    options.stats->n_hops += scratch.stats.n_hops;
+  };
   std::vector<Hit> hits;
   if (options.filter == nullptr) {
     search.explore(from, 0, options.effort, scratch);
@@ -142,14 +147,14 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
     // Where what is accepted lies far from the query, the way there may be longer than a scan.
     const auto found = search.explore_accepted(
         from, options.effort, static_cast<size_t>(scanning / kAnywhere), accept, scratch);
-    if (!found) return scan(store, prepared, options);
+    if (!found) {
+      count();
+      return scan(store, prepared, options);
+    }
     hits = answer(*found);
   }
   drop_second_ids(hits);
-  if (options.stats != nullptr) {
-    options.stats->n_distances += scratch.stats.n_distances;
-    options.stats->n_hops += scratch.stats.n_hops;
-  }
+  count();
   return hits;
 }
 

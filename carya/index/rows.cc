@@ -12,8 +12,9 @@ namespace {
 
 int code_of(float x, float offset, float inverse_scale, const CodeRange& range) {
   const float code = std::nearbyint((x - offset) * inverse_scale);
-  return static_cast<int>(
-      std::clamp(code, static_cast<float>(range.lowest), static_cast<float>(range.highest)));
+  if (code >= static_cast<float>(range.highest)) return range.highest;
+  // A NaN, which only a damaged file holds, goes to the lowest too.
+  return code > static_cast<float>(range.lowest) ? static_cast<int>(code) : range.lowest;
 }
 
 uint16_t to_bf16(float x) {  // to the nearest, ties to even

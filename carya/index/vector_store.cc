@@ -85,7 +85,7 @@ void VectorStore::check_known(std::span<const ItemId> ids, MatrixView<const floa
 bool VectorStore::train(MatrixView<const float> vectors) {
   const size_t n = n_live_ + vectors.rows();
   // Without exact vectors a second range would be learnt from what the first has rounded.
-  if (!storage_.codes || n < kMinTraining || (n_trained_ > 0 && !storage_.exact) ||
+  if (!storage_.codes || n < kMinTraining || !exact_ || (n_trained_ > 0 && !storage_.exact) ||
       n < kTrainingGrowth * n_trained_) {
     return false;
   }
