@@ -120,7 +120,7 @@ std::vector<ClaimRow> reproduce_125(const ClaimContext& context) {
                     "> 0", descending > random});
   }
 
-  double last = 1, largest_error = 0;
+  double last = 2, largest_error = 0;  // above every recall
   bool falls = true;
   for (size_t intrinsic : {2, 4, 8, 16, 32, 64}) {
     const Matrix<float> all = flat_gaussian(10'500, intrinsic, intrinsic);
