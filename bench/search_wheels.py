@@ -120,7 +120,7 @@ def run(engine, vectors, queries, metric, truth, threads):
     curve = []
     for effort in index.efforts():
         seconds = []
-        for _ in range(3):
+        for _ in range(5):
             begin = time.process_time()
             found = index.search(queries, effort)
             seconds.append(time.process_time() - begin)
