@@ -132,7 +132,7 @@ constexpr System kSystems[] = {
     {122, "hd/minirocket", "HDC-MiniROCKET: Explicit Time Encoding in Time Series Classification with Hyperdimensional Computing", nullptr},
     {123, "predict/boosting", "XGBoost: A Scalable Tree Boosting System", nullptr},
     {124, "lm/cpu_runtime", "Efficient LLM Inference on CPUs", nullptr},
-    {125, "index/hnsw_recall", "The Impacts of Data, Ordering, and Intrinsic Dimensionality on Recall in Hierarchical Navigable Small Worlds", nullptr},
+    {125, "index/lid", "The Impacts of Data, Ordering, and Intrinsic Dimensionality on Recall in Hierarchical Navigable Small Worlds", reproduce_125},
     {126, "index/schema_linking", "CHESS: Contextual Harnessing for Efficient SQL Synthesis", nullptr},
     {127, "kernel/private_density", "Efficiently Computing Similarities to Private Datasets", nullptr},
     {128, "nn/conv/selective", "Selective Kernel Networks", nullptr},

@@ -11,9 +11,9 @@
 namespace carya {
 namespace {
 
-constexpr size_t kBatchShare = 50;  // a batch is at most 1/50 of the nodes it is linked to
-constexpr size_t kMaxBatch = 8192;  // bounds the memory of a batch and the time between reports
-constexpr size_t kMinDead = 64;     // nodes; fewer are not worth a pass over the graph
+constexpr size_t kBatchShare = 200;  // a batch is at most 1/200 of the nodes it is linked to
+constexpr size_t kMaxBatch = 8192;   // bounds the memory of a batch and the time between reports
+constexpr size_t kMinDead = 64;      // nodes; fewer are not worth a pass over the graph
 constexpr size_t kDeadShare = 5;
 constexpr size_t kConnectShare = 10;
 
@@ -45,6 +45,7 @@ Hnsw& Hnsw::operator=(Hnsw&&) noexcept = default;
 size_t Hnsw::size() const noexcept { return shared_->n_live.load(); }
 
 void Hnsw::publish() {
+  state_.n_dead = n_dead() + n_waypoints_;
   shared_->n_live.store(state_.store.n_live());
   shared_->readers.publish(std::make_unique<const HnswState>(state_));
 }
@@ -149,8 +150,8 @@ void Hnsw::add(std::span<const ItemId> ids, MatrixView<const float> vectors, Pro
   insert(ids, vectors, progress);
   // A pass over all links: not for each single item.
   if (ids.size() >= size() / kConnectShare) {
-    connect({state_.graph, state_.store.walked().set(), options_.ef_construction,
-             shared_->builders});
+    connect(
+        {state_.graph, state_.store.walked().set(), options_.ef_construction, shared_->builders});
   }
 }
 
@@ -264,8 +265,7 @@ void Hnsw::recycle_dead(size_t min_dead) {
     if (entry == kNoSlot || graph.level(head) > graph.level(entry)) entry = head;
   }
   graph.set_entry(entry);
-  const HnswBuild build{graph, store.walked().set(), options_.ef_construction,
-                        shared_->builders};
+  const HnswBuild build{graph, store.walked().set(), options_.ef_construction, shared_->builders};
   unlink(build, dead);
   connect(build);
   freed.insert(freed.end(), dead.begin(), dead.end());

@@ -37,6 +37,7 @@ struct HnswOptions {
 struct HnswState {
   VectorStore store;
   HnswGraph graph;
+  size_t n_dead = 0;  // nodes and twins that searches walk over for nothing
   std::shared_ptr<const Container> file = nullptr;  // what mapped arrays lie in
 };
 

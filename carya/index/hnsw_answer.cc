@@ -21,14 +21,21 @@ bool accepts_any_twin(const HnswState& state, const SearchOptions& options, uint
   return false;
 }
 
-// Distances of a scan that cost as much as the graph search: it reads 5 or more vectors per
-// candidate, each at the price of 2.4, since they lie anywhere; asking the filter costs 0.1.
-bool scan_is_cheaper(const HnswState& state, const SearchOptions& options) {
+// What searches cost, in distances of a scan; measured on 200,000 words, see docs/benchmarks.md.
+constexpr double kAsking = 0.07;      // the filter, about one item
+constexpr double kAnywhere = 1.8;     // a vector that lies anywhere, and keeping the order
+constexpr double kPerCandidate = 11;  // vectors that a graph search reads for each it keeps
+
+double scan_cost(const HnswState& state, const Filter* filter) {
   const auto n = static_cast<double>(state.store.n_slots());
-  const Filter* filter = options.filter;
-  const double share = filter == nullptr ? 1 : std::clamp(filter->selectivity(), 1e-9, 1.0);
-  const double graph = 2.4 * std::min(n, 5 * static_cast<double>(options.effort) / share);
-  return share * n + (filter == nullptr ? 0 : 0.1 * n) < graph;
+  return filter == nullptr ? n : (std::clamp(filter->selectivity(), 0.0, 1.0) + kAsking) * n;
+}
+
+double graph_cost(const HnswState& state, const SearchOptions& options) {
+  const double share =
+      options.filter == nullptr ? 1 : std::clamp(options.filter->selectivity(), 1e-9, 1.0);
+  return kAnywhere * std::min(static_cast<double>(state.store.n_slots()),
+                              kPerCandidate * static_cast<double>(options.effort) / share);
 }
 
 // The nodes that may be among the k nearest, by exact distance.  `found`: by distance between
@@ -104,11 +111,14 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
   const VectorStore& store = state.store;
   SearchOptions options = asked;
   if (options.effort == 0) options.effort = kDefaultEffort;
+  // The dead take places: as many more candidates.
+  if (store.n_live() > 0) options.effort += options.effort * state.n_dead / store.n_live();
   options.k = std::min(options.k, std::max<size_t>(store.n_slots(), 1));
   options.effort = std::clamp(options.effort, options.k, std::max<size_t>(store.n_slots(), 1));
   const auto prepared = store.prepared(vector);
   if (state.graph.entry() == kNoSlot) return {};
-  if (scan_is_cheaper(state, options)) return scan(store, prepared, options);
+  const double scanning = scan_cost(state, options.filter);
+  if (scanning < graph_cost(state, options)) return scan(store, prepared, options);
 
   const Ranker ranker(store, prepared, options.exact);
   const Rows::Query query = store.walked().query(prepared);
@@ -121,6 +131,11 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
     return hits_of(state, ranked(state, ranker, query, found, options.k, scratch.stats), 1,
                    options);
   };
+  const auto count = [&] {
+    if (options.stats == nullptr) return;
+    options.stats->n_distances += scratch.stats.n_distances;
+    options.stats->n_hops += scratch.stats.n_hops;
+  };
   std::vector<Hit> hits;
   if (options.filter == nullptr) {
     search.explore(from, 0, options.effort, scratch);
@@ -129,16 +144,17 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
   // Dead nodes may have taken the places of living ones.
   if (hits.size() < std::min(options.k, store.n_live())) {
     const auto accept = [&](uint32_t slot) { return accepts_any_twin(state, options, slot); };
-    const auto found =
-        search.explore_accepted(from, options.effort, store.n_slots(), accept, scratch);
-    if (!found) return scan(store, prepared, options);
+    // Where what is accepted lies far from the query, the way there may be longer than a scan.
+    const auto found = search.explore_accepted(
+        from, options.effort, static_cast<size_t>(scanning / kAnywhere), accept, scratch);
+    if (!found) {
+      count();
+      return scan(store, prepared, options);
+    }
     hits = answer(*found);
   }
   drop_second_ids(hits);
-  if (options.stats != nullptr) {
-    options.stats->n_distances += scratch.stats.n_distances;
-    options.stats->n_hops += scratch.stats.n_hops;
-  }
+  count();
   return hits;
 }
 

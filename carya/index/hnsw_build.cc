@@ -1,6 +1,7 @@
 #include "carya/index/hnsw_build.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "carya/core/parallel.h"
 #include "carya/simd/knn.h"
@@ -39,8 +40,8 @@ Peers peers_on(const HnswBuild& build, const VectorStore& store, std::span<const
 // [level] -> chosen links of one new node.
 using Choice = std::vector<std::vector<uint32_t>>;
 
-Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t lowest,
-                    size_t index, uint32_t slot) {
+Choice choose_links(const HnswBuild& build, const VectorStore& store, std::span<const Peers> peers,
+                    size_t lowest, size_t index, uint32_t slot) {
   const HnswGraph& graph = build.graph;
   const size_t level = graph.level(slot), top = graph.top();
   const ScratchPool::Lease scratch = build.scratch.borrow();
@@ -57,7 +58,11 @@ Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t
       search.explore(nearest, l, build.ef_construction, *scratch);
       const std::span<const Scored> found = scratch->frontier.nearest();
       nearest = found.front();
-      candidates.assign(found.begin(), found.end());
+      // The dead are waypoints for those who link to them already.
+      std::ranges::copy_if(found, std::back_inserter(candidates), [&](const Scored& candidate) {
+        return store.is_live(candidate.slot()) || graph.next_twin(candidate.slot()) != kNoSlot;
+      });
+      if (candidates.empty()) candidates.push_back(nearest);
     }
     if (peers[l].near.ids.rows() > 0) {
       near.clear();
@@ -82,8 +87,8 @@ void apply_back_links(const HnswBuild& build, std::span<const BackLink> group) {
     if (std::ranges::find(links, link.from) == links.end()) all.push_back(link.from);
   }
   if (all.size() > build.graph.width(level)) {
-    all = diverse(build.rows, scored(build.rows, to, all), build.graph.width(level),
-                  build.graph.m());
+    all =
+        diverse(build.rows, scored(build.rows, to, all), build.graph.width(level), build.graph.m());
   }
   build.graph.set_links(to, level, all);
 }
@@ -159,7 +164,7 @@ void link_batch(const HnswBuild& build, const VectorStore& store, std::span<cons
   std::vector<Choice> choices(slots.size());
   parallel_for(0, slots.size(), kNodeGrain, [&](size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
-      choices[i] = choose_links(build, peers, lowest, i, slots[i]);
+      choices[i] = choose_links(build, store, peers, lowest, i, slots[i]);
     }
   });
 
@@ -187,6 +192,7 @@ void unlink(const HnswBuild& build, std::span<const uint32_t> dead) {
   constexpr size_t kGrain = 1024;
   std::vector<std::vector<Row>> rows((graph.n_slots() + kGrain - 1) / kGrain);
   parallel_for(0, graph.n_slots(), kGrain, [&](size_t first, size_t last) {
+    const ScratchPool::Lease scratch = build.scratch.borrow();
     for (size_t i = first; i < last; ++i) {
       const auto slot = static_cast<uint32_t>(i);
       if (!graph.is_node(slot) || is_dead[slot]) continue;
@@ -194,19 +200,27 @@ void unlink(const HnswBuild& build, std::span<const uint32_t> dead) {
         const std::span<const uint32_t> links = graph.links(slot, level);
         if (std::ranges::none_of(links, [&](uint32_t to) { return is_dead[to] != 0; })) continue;
         // Walks on through the dead until enough of the living are met.
-        std::vector<uint32_t> seen(links.begin(), links.end()), living;
+        scratch->begin_search(graph.capacity(), graph.width(level));
+        scratch->visit(slot);
+        std::vector<uint32_t> seen, living;
+        for (uint32_t to : links) {
+          scratch->visit(to);
+          seen.push_back(to);
+        }
         for (size_t s = 0; s < seen.size() && living.size() < 8 * graph.width(level); ++s) {
           if (!is_dead[seen[s]]) {
             living.push_back(seen[s]);
             continue;
           }
           for (uint32_t to : graph.links(seen[s], level)) {
-            if (to != slot && std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
+            if (scratch->visit(to)) seen.push_back(to);
           }
         }
-        rows[first / kGrain].push_back({slot, static_cast<uint32_t>(level),
-                                        diverse(build.rows, scored(build.rows, slot, living),
-                                                graph.width(level), graph.m())});
+        // As many links as before: rows that shrink each time wear the graph out.
+        rows[first / kGrain].push_back(
+            {slot, static_cast<uint32_t>(level),
+             diverse(build.rows, scored(build.rows, slot, living), graph.width(level),
+                     std::max(graph.m(), links.size()))});
       }
     }
   });

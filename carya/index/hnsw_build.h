@@ -14,9 +14,9 @@ struct HnswBuild {
   ScratchPool& scratch;
 };
 
-// Links new nodes, whose vectors (in `store`) and levels are set, into the levels from `lowest` on.  The same
-// for every number of threads.  Best when they are at most some per cent of the nodes that are
-// there.
+// Links new nodes, whose vectors (in `store`) and levels are set, into the levels from `lowest` on.
+// The same for every number of threads.  Best when they are at most some per cent of the nodes that
+// are there.
 void link_batch(const HnswBuild& build, const VectorStore& store, std::span<const uint32_t> slots,
                 size_t lowest = 0);
 

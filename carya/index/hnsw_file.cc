@@ -50,12 +50,11 @@ Hnsw Hnsw::open(const std::filesystem::path& path) {
     file.fail("the header is not one of an HNSW");
   }
   const auto metric = static_cast<Metric>(header.metric);
-  Hnsw index(
-      header.dim, metric,
-      {.m = header.m,
-       .ef_construction = header.ef_construction,
-       .seed = header.seed,
-       .storage = {.exact = format_of(header.exact), .codes = format_of(header.codes)}});
+  Hnsw index(header.dim, metric,
+             {.m = header.m,
+              .ef_construction = header.ef_construction,
+              .seed = header.seed,
+              .storage = {.exact = format_of(header.exact), .codes = format_of(header.codes)}});
   index.state_ = {VectorStore::open(file, header.dim, metric, index.options_.storage),
                   HnswGraph(header.m)};
   const size_t n_slots = index.state_.store.n_slots();

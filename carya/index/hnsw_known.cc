@@ -22,8 +22,7 @@ void link_known(const HnswBuild& build, std::span<const uint32_t> slots,
     for (size_t i = first; i < last; ++i) {
       candidates = scored(build.rows, slots[i], near[i]);
       if (graph.top() > 0) {
-        const GraphSearch search(graph, build.rows,
-                                 build.rows.as_query(slots[i], scratch->row));
+        const GraphSearch search(graph, build.rows, build.rows.as_query(slots[i], scratch->row));
         search.explore(search.descend(1, *scratch), 1, kWaysOut, *scratch);
         for (const Scored& way : scratch->frontier.nearest()) {
           const bool is_known = std::ranges::find(near[i], way.slot()) != near[i].end();

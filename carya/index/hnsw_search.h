@@ -91,6 +91,7 @@ struct SearchScratch {
   std::vector<uint8_t> visited;  // [n_slots]; == epoch: seen by this search
   uint8_t epoch = 0;
   std::vector<uint32_t> slots;   // [2 m], of one hop
+  std::vector<uint32_t> coming;  // [2 m], of the hop after
   std::vector<float> distances;  // [2 m]
   QueryBytes row;                // a row as a query
   SearchStats stats;
@@ -103,6 +104,7 @@ struct SearchScratch {
     }
     if (slots.size() < width) {
       slots.resize(width);
+      coming.resize(width);
       distances.resize(width);
     }
   }
@@ -156,28 +158,40 @@ class GraphSearch {
                                                       SearchScratch& scratch) const;
 
  private:
-  // Distances to the links of `slot` that are new to this search: count of scratch.slots.
-  size_t follow(uint32_t slot, size_t level, SearchScratch& scratch) const;
+  // The links of `slot` that are new to this search, whose vectors begin to come: their count.
+  size_t new_links(uint32_t slot, size_t level, SearchScratch& scratch,
+                   std::vector<uint32_t>& to) const;
+  // scratch.distances of the first n scratch.slots.
+  void compare(size_t n, SearchScratch& scratch) const;
+  size_t follow(uint32_t slot, size_t level, SearchScratch& scratch) const {
+    const size_t n = new_links(slot, level, scratch, scratch.slots);
+    compare(n, scratch);
+    return n;
+  }
   const HnswGraph& graph_;
   const RowSet& rows_;
   const std::byte* query_;
 };
 
-inline size_t GraphSearch::follow(uint32_t slot, size_t level, SearchScratch& scratch) const {
+inline size_t GraphSearch::new_links(uint32_t slot, size_t level, SearchScratch& scratch,
+                                     std::vector<uint32_t>& to) const {
   const uint32_t* const row = graph_.row(slot, level);
   const size_t width = graph_.width(level);
   size_t n = 0;
   for (size_t i = 0; i < width; ++i) {
-    const uint32_t to = load_shared(row[i]);
-    if (to == kNoSlot) break;
-    if (!scratch.visit(to)) continue;
-    scratch.slots[n++] = to;
-    rows_.prefetch(to);
+    const uint32_t link = load_shared(row[i]);
+    if (link == kNoSlot) break;
+    if (!scratch.visit(link)) continue;
+    to[n++] = link;
+    rows_.prefetch(link);
   }
-  rows_.distances(query_, std::span(scratch.slots).first(n), scratch.distances.data());
   ++scratch.stats.n_hops;
-  scratch.stats.n_distances += n;
   return n;
+}
+
+inline void GraphSearch::compare(size_t n, SearchScratch& scratch) const {
+  rows_.distances(query_, std::span(scratch.slots).first(n), scratch.distances.data());
+  scratch.stats.n_distances += n;
 }
 
 template <class Accept>

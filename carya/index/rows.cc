@@ -12,8 +12,9 @@ namespace {
 
 int code_of(float x, float offset, float inverse_scale, const CodeRange& range) {
   const float code = std::nearbyint((x - offset) * inverse_scale);
-  return static_cast<int>(std::clamp(code, static_cast<float>(range.lowest),
-                                     static_cast<float>(range.highest)));
+  if (code >= static_cast<float>(range.highest)) return range.highest;
+  // A NaN, which only a damaged file holds, goes to the lowest too.
+  return code > static_cast<float>(range.lowest) ? static_cast<int>(code) : range.lowest;
 }
 
 uint16_t to_bf16(float x) {  // to the nearest, ties to even
@@ -42,8 +43,7 @@ const std::byte* RowSet::as_query(size_t slot, QueryBytes& buffer) const {
   return buffer.data();
 }
 
-void Rows::encode(std::span<const float> vector, const Quantizer* quantizer,
-                  std::byte* row) const {
+void Rows::encode(std::span<const float> vector, const Quantizer* quantizer, std::byte* row) const {
   if (format_ == RowFormat::kF32) {
     std::memcpy(row, vector.data(), vector.size_bytes());
     std::fill(row + vector.size_bytes(), row + stride_, std::byte{0});
@@ -58,8 +58,8 @@ void Rows::encode(std::span<const float> vector, const Quantizer* quantizer,
   const CodeRange range = code_range(format_, metric_);
   const float inverse_scale = 1 / quantizer->scale;
   const auto code = [&](size_t i) {
-    return static_cast<uint8_t>(
-        code_of(vector[i], quantizer->offsets[i], inverse_scale, range) + range.shift);
+    return static_cast<uint8_t>(code_of(vector[i], quantizer->offsets[i], inverse_scale, range) +
+                                range.shift);
   };
   if (format_ == RowFormat::kInt8) {
     for (size_t i = 0; i < dim_; ++i) row[i] = std::byte{code(i)};

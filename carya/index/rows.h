@@ -48,9 +48,7 @@ struct Quantizer {
   // of real vectors (images of black and white, say) are neither uniform nor independent.
   float error = 0;
   // About the squared distance that rounding adds between two vectors.
-  float noise() const noexcept {
-    return scale * scale * static_cast<float>(offsets.size()) / 6;
-  }
+  float noise() const noexcept { return scale * scale * static_cast<float>(offsets.size()) / 6; }
 };
 
 // The vectors of an index in one format.  metric: kSquaredL2 or kInnerProduct.  A copy shares the
@@ -80,8 +78,8 @@ class Rows {
     encode(vector, quantizer_.get(), bytes_.mutable_data() + slot * stride_);
   }
   void read(size_t slot, std::span<float> vector) const;
-  // Learns the range of codes and how exact they are.  sample: live vectors; low, high [dim]: of all
-  // vectors.  False if neighbours cannot be told apart by codes.
+  // Learns the range of codes and how exact they are.  sample: live vectors; low, high [dim]: of
+  // all vectors.  False if neighbours cannot be told apart by codes.
   bool train(MatrixView<const float> sample, std::span<const float> low,
              std::span<const float> high);
 

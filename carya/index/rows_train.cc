@@ -53,8 +53,8 @@ Quantizer fit(CodeRange range, bool l2, MatrixView<const float> sample, std::spa
 
 double quantile(std::vector<double>& values, double share) {
   if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<ptrdiff_t>(
-                                       share * static_cast<double>(values.size() - 1));
+  const auto at =
+      values.begin() + static_cast<ptrdiff_t>(share * static_cast<double>(values.size() - 1));
   std::ranges::nth_element(values, at);
   return *at;
 }
@@ -90,13 +90,14 @@ bool Rows::train(MatrixView<const float> sample, std::span<const float> low,
         const double difference = double{vector[j]} - sample(i, j);
         sum += difference * difference;
       }
-      squared[i] = {sum, i};
+      squared[i] = {std::isfinite(sum) ? sum : INFINITY, i};  // a damaged file may hold NaNs
     }
     const size_t n_near = std::min(kNear, squared.size());
     std::ranges::partial_sort(squared, squared.begin() + static_cast<ptrdiff_t>(n_near));
     bool is_first = true;
     for (const auto& [distance, i] : std::span(squared).first(n_near)) {
-      if (distance == 0) continue;  // equal vectors have one node in a graph
+      if (distance == 0 || !std::isfinite(distance))
+        continue;  // equal vectors have one node in a graph
       if (is_first) nearest.push_back(distance);
       is_first = false;
       const double coded_distance = double{by_codes[i]} * query.unit;
@@ -109,6 +110,7 @@ bool Rows::train(MatrixView<const float> sample, std::span<const float> low,
       }
     }
   }
+  std::erase_if(errors, [](double error) { return !std::isfinite(error); });
   quantizer.error = static_cast<float>(std::max(quantile(errors, kErrorQuantile), 0.0));
   // A relative error e of the larger kind makes least() d (1 - e / (1 + e)).
   if (l2) quantizer.error /= 1 + quantizer.error;

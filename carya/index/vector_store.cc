@@ -9,8 +9,8 @@
 namespace carya {
 namespace {
 
-constexpr size_t kSample = 2048;        // vectors that a range is learnt from
-constexpr size_t kTrainingGrowth = 4;   // after which it is learnt anew: O(1) work an item in all
+constexpr size_t kSample = 2048;       // vectors that a range is learnt from
+constexpr size_t kTrainingGrowth = 4;  // after which it is learnt anew: O(1) work an item in all
 
 void normalize(std::span<float> row) {
   double sum = 0;  // double: squares of 1e30 do not overflow
@@ -23,7 +23,8 @@ void normalize(std::span<float> row) {
 }  // namespace
 
 void VectorStorage::validate(size_t dim) const {
-  require(exact || codes, "an index keeps exact vectors, codes, or both: the storage names neither");
+  require(exact || codes,
+          "an index keeps exact vectors, codes, or both: the storage names neither");
   require(!exact || *exact == RowFormat::kF32 || *exact == RowFormat::kBf16,
           "exact vectors are f32 or bf16: int8 and int4 are codes");
   require(!codes || *codes == RowFormat::kInt8 || *codes == RowFormat::kInt4,
@@ -84,7 +85,7 @@ void VectorStore::check_known(std::span<const ItemId> ids, MatrixView<const floa
 bool VectorStore::train(MatrixView<const float> vectors) {
   const size_t n = n_live_ + vectors.rows();
   // Without exact vectors a second range would be learnt from what the first has rounded.
-  if (!storage_.codes || n < kMinTraining || (n_trained_ > 0 && !storage_.exact) ||
+  if (!storage_.codes || n < kMinTraining || !exact_ || (n_trained_ > 0 && !storage_.exact) ||
       n < kTrainingGrowth * n_trained_) {
     return false;
   }

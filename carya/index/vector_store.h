@@ -80,11 +80,12 @@ class VectorStore {
   // Learns the codes' range if that is due when `vectors` come: then all rows are in new memory.
   // True if it did.
   bool train(MatrixView<const float> vectors);
-  // Fills dead or new slots; ids and vectors as check_new or check_known took them: the slot that an
-  // id had before is to be killed then.  Appends when slots[i] is n_slots() + j, in rising order.
+  // Fills dead or new slots; ids and vectors as check_new or check_known took them: the slot that
+  // an id had before is to be killed then.  Appends when slots[i] is n_slots() + j, in rising
+  // order.
   void place(std::span<const uint32_t> slots, std::span<const ItemId> ids,
              MatrixView<const float> vectors);
-  void reallocate(size_t n_slots);  // all arrays move to new memory
+  void reallocate(size_t n_slots);          // all arrays move to new memory
   std::optional<uint32_t> find(ItemId id);  // slot of a live item
   void kill(uint32_t slot);
   // The item of `from` moves to the dead slot `to`.

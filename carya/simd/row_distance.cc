@@ -105,8 +105,8 @@ void code_rows(const std::byte* query, const std::byte* rows, size_t stride, siz
         const auto zero = hn::Set(d16, metric == Metric::kSquaredL2 ? 0 : 8);
         add_shorts<metric>(hn::Sub(hn::And(q, low), zero), hn::Sub(hn::And(x, low), zero), sum0,
                            sum1);
-        add_shorts<metric>(hn::Sub(hn::ShiftRight<4>(q), zero),
-                           hn::Sub(hn::ShiftRight<4>(x), zero), sum0, sum1);
+        add_shorts<metric>(hn::Sub(hn::ShiftRight<4>(q), zero), hn::Sub(hn::ShiftRight<4>(x), zero),
+                           sum0, sum1);
       }
     }
     const auto sum = static_cast<float>(hn::GetLane(hn::SumOfLanes(d32, hn::Add(sum0, sum1))));
@@ -129,8 +129,8 @@ HWY_INLINE __m128i sums_of(__m512i a, __m512i b, __m512i c, __m512i d) {
   const auto half = [](__m512i v) HWY_ATTR {
     return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
   };
-  const __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(half(a), half(b)),
-                                          _mm256_hadd_epi32(half(c), half(d)));
+  const __m256i pairs =
+      _mm256_hadd_epi32(_mm256_hadd_epi32(half(a), half(b)), _mm256_hadd_epi32(half(c), half(d)));
   return _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
 }
 

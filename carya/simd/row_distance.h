@@ -12,7 +12,8 @@ enum class RowFormat : uint32_t {
   kF32 = 0,
   kBf16 = 1,  // the upper half of a float: 8 bits of precision
   kInt8 = 2,  // int8: 0 .. 127 for squared L2, -127 .. 127 for inner products
-  kInt4 = 3,  // two a byte, byte j holding number j low and j + half high: 0 .. 15, or -7 .. 7 as + 8
+  kInt4 =
+      3,  // two a byte, byte j holding number j low and j + half high: 0 .. 15, or -7 .. 7 as + 8
 };
 
 // Rows are padded to whole cache lines; what the padding holds adds nothing: 0, or 8 in kInt4 for
