@@ -1,11 +1,11 @@
 // Carya and hnswlib on the same vectors in one process; bench/search_peers compiles and runs it.
 // Built with -march=native for the peer's sake: Carya's kernels choose their instruction set alone.
 //
-//   search_peers VECTORS.npy QUERIES.npy l2|ip THREADS   (ip: rows of length 1, so cosine)
+//   search_peers VECTORS.npy QUERIES.npy l2|ip THREADS FOLDER [hnswlib]
 //
-// Prints "engine,what,ef,recall,microseconds,distances": per query on one thread; for what = build
-// seconds in all on THREADS threads.  Seconds are of the CPU, so that neighbours on a shared
-// machine do not count.
+// ip: rows of length 1, so cosine.  Prints "engine,what,ef,recall,microseconds,distances": per
+// query on one thread; for what = build in all on THREADS threads, for bytes of the file a vector.
+// Seconds are of the CPU, so that neighbours on a shared machine do not count.
 #include <hnswlib/hnswlib.h>
 #include <time.h>
 
@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -27,8 +28,8 @@ namespace {
 
 using namespace carya;  // NOLINT: a program
 
-constexpr size_t kHits = 10, kM = 16, kEfConstruction = 200, kRepeats = 3;
-constexpr size_t kEfs[] = {10, 20, 40, 60, 100, 200, 400};
+constexpr size_t kHits = 10, kM = 16, kEfConstruction = 200, kRepeats = 5;
+constexpr size_t kEfs[] = {10, 20, 40, 60, 100, 140, 200, 400};
 
 double cpu_seconds() {
   timespec t;
@@ -74,23 +75,34 @@ void curve(const char* engine, const Matrix<float>& queries, const Neighbors& tr
     std::ranges::sort(seconds);
     const auto n = static_cast<double>(queries.rows());
     std::printf("%s,search,%zu,%.4f,%.1f,%.0f\n", engine, ef,
-                static_cast<double>(found) / (n * kHits), 1e6 * seconds[kRepeats / 2] / n,
+                static_cast<double>(found) / (n * kHits), 1e6 * seconds[0] / n,
                 static_cast<double>(distances) / n);
     std::fflush(stdout);
   }
 }
 
-void run_carya(const Matrix<float>& vectors, const Matrix<float>& queries, Metric metric,
-               const Neighbors& truth) {
+void print_bytes(const char* engine, const std::string& path, size_t n) {
+  std::printf("%s,bytes,,,%.0f,\n", engine,
+              static_cast<double>(std::filesystem::file_size(path)) / static_cast<double>(n));
+  std::filesystem::remove(path);
+}
+
+void run_carya(const char* name, const VectorStorage& storage, const Matrix<float>& vectors,
+               const Matrix<float>& queries, Metric metric, const Neighbors& truth,
+               const std::string& folder) {
   std::vector<ItemId> ids(vectors.rows());
   std::iota(ids.begin(), ids.end(), ItemId{0});
-  Hnsw index(vectors.cols(), metric, {.m = kM, .ef_construction = kEfConstruction});
+  Hnsw index(vectors.cols(), metric,
+             {.m = kM, .ef_construction = kEfConstruction, .storage = storage});
   const double begin = cpu_seconds();
   index.add(ids, vectors);
-  std::printf("carya,build,,,%.0f,\n", 1e6 * (cpu_seconds() - begin));
-  curve("carya", queries, truth, [&](const float* query, size_t ef, size_t& distances) {
+  index.compact();
+  std::printf("%s,build,,,%.0f,\n", name, 1e6 * (cpu_seconds() - begin));
+  index.save(folder + "/carya");
+  print_bytes(name, folder + "/carya", vectors.rows());
+  curve(name, queries, truth, [&](const float* query, size_t ef, size_t& distances) {
     SearchStats stats;
-    const SearchOptions options{.k = kHits, .effort = ef, .stats = &stats};
+    const SearchOptions options{.k = kHits, .effort = ef, .stats = &stats, .exact = vectors};
     std::vector<uint64_t> found;
     for (const Hit& hit : index.search({query, queries.cols()}, options)) found.push_back(hit.id);
     distances += stats.n_distances;
@@ -99,7 +111,7 @@ void run_carya(const Matrix<float>& vectors, const Matrix<float>& queries, Metri
 }
 
 void run_hnswlib(const Matrix<float>& vectors, const Matrix<float>& queries, Metric metric,
-                 const Neighbors& truth, size_t n_threads) {
+                 const Neighbors& truth, size_t n_threads, const std::string& folder) {
   hnswlib::L2Space l2(vectors.cols());
   hnswlib::InnerProductSpace product(vectors.cols());
   hnswlib::SpaceInterface<float>* space = &l2;
@@ -115,6 +127,8 @@ void run_hnswlib(const Matrix<float>& vectors, const Matrix<float>& queries, Met
   }
   for (std::thread& thread : threads) thread.join();
   std::printf("hnswlib,build,,,%.0f,\n", 1e6 * (cpu_seconds() - begin));
+  index.saveIndex(folder + "/hnswlib");
+  print_bytes("hnswlib", folder + "/hnswlib", vectors.rows());
   curve("hnswlib", queries, truth, [&](const float* query, size_t ef, size_t&) {
     index.setEf(ef);
     std::vector<uint64_t> found;
@@ -128,8 +142,9 @@ void run_hnswlib(const Matrix<float>& vectors, const Matrix<float>& queries, Met
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: search_peers VECTORS.npy QUERIES.npy l2|ip THREADS\n");
+  if (argc != 6 && argc != 7) {
+    std::fprintf(stderr,
+                 "usage: search_peers VECTORS.npy QUERIES.npy l2|ip THREADS FOLDER [hnswlib]\n");
     return 2;
   }
   const Matrix<float> vectors = read_npy(argv[1]), queries = read_npy(argv[2]);
@@ -142,7 +157,11 @@ int main(int argc, char** argv) {
   const double seconds = cpu_seconds() - begin;
   const double flops = 2.0 * static_cast<double>(queries.rows() * vectors.size());
   std::printf("carya,exact_gflops_per_core,,1,%.1f,\n", 1e-9 * flops / seconds);
-  run_carya(vectors, queries, metric, truth);
-  run_hnswlib(vectors, queries, metric, truth, n_threads);
+  const VectorStorage int8{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
+  run_carya("carya", int8, vectors, queries, metric, truth, argv[5]);
+  // The caller's vectors rank the answers: the smallest index.
+  const VectorStorage int4{.exact = {}, .codes = RowFormat::kInt4};
+  run_carya("carya-int4", int4, vectors, queries, metric, truth, argv[5]);
+  if (argc == 7) run_hnswlib(vectors, queries, metric, truth, n_threads, argv[5]);
   return 0;
 }

@@ -190,7 +190,8 @@ size_t add_to_atlas(const fs::path& atlas, AtlasInput& input, Progress* progress
   std::ranges::copy(neighbors.ids.flat(), all.ids.data());
   std::ranges::copy(neighbors.distances.flat(), all.distances.data());
   for (size_t i = 0; i < n_new; ++i) {
-    const std::vector<Hit> hits = index.search(added.row(i), {.k = std::max(k, kVoters)});
+    const std::vector<Hit> hits =
+        index.search(added.row(i), {.k = std::max(k, kVoters), .exact = old.vectors});
     const Place where =
         place(organised, std::span(hits).first(std::min(kVoters, hits.size())), reach);
     nodes.push_back(where.node);

@@ -148,7 +148,9 @@ struct Atlas::State {
   }
 
   std::vector<Hit> index_hits(std::span<const float> vector, const SearchOptions& options) const {
-    std::vector<Hit> hits = index->search(vector, options);
+    SearchOptions exact = options;
+    exact.exact = vectors.vectors;
+    std::vector<Hit> hits = index->search(vector, exact);
     for (const Hit& hit : hits) {
       if (hit.id >= items.size()) {
         throw Error(ErrorKind::kCorrupt,

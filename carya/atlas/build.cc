@@ -259,7 +259,9 @@ class Build {
     std::iota(ids.begin(), ids.end(), ItemId{0});
     const Neighbors neighbors = files::open_neighbors(folder_ / files::kNeighbors);
     Hnsw::build(ids, mapped.vectors, neighbors, Metric::kSquaredL2,
-                {.seed = options_.organise.seed}, progress_)
+                {.seed = options_.organise.seed,
+                 .storage = {.exact = {}, .codes = RowFormat::kInt8}},  // vectors.bin has the rest
+                progress_)
         .save(folder_ / files::kIndex);
   }
 

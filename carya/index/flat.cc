@@ -36,6 +36,12 @@ bool FlatIndex::remove(ItemId id) {
   return true;
 }
 
+void FlatIndex::update(std::span<const ItemId> ids, MatrixView<const float> vectors) {
+  store_.check_known(ids, vectors);
+  for (ItemId id : ids) remove(id);
+  add(ids, vectors);
+}
+
 std::vector<Hit> FlatIndex::search(std::span<const float> query,
                                    const SearchOptions& options) const {
   require(options.k >= 1, "k is 0: ask for at least one neighbour");

@@ -24,6 +24,7 @@ class FlatIndex : public Index {
   void add(std::span<const ItemId> ids, MatrixView<const float> vectors,
            Progress* progress = nullptr) override;
   bool remove(ItemId id) override;  // the last item moves into the gap
+  void update(std::span<const ItemId> ids, MatrixView<const float> vectors) override;
   // On all threads; bound by reads.  Computes accepted items only where a filter rejects most.
   std::vector<Hit> search(std::span<const float> query,
                           const SearchOptions& options) const override;

@@ -2,27 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "carya/core/parallel.h"
 #include "carya/core/rng.h"
-#include "carya/index/hit_select.h"
 #include "carya/index/hnsw_build.h"
-#include "carya/index/hnsw_search.h"
-#include "carya/index/scan.h"
+#include "carya/index/hnsw_shared.h"
 
 namespace carya {
 namespace {
 
-constexpr size_t kBatchShare = 50;  // a batch is at most 1/50 of the nodes it is linked to
-constexpr size_t kMaxBatch = 8192;  // bounds the memory of a batch and the time between reports
-constexpr size_t kMinDead = 64;     // nodes; fewer are not worth a pass over the graph
+constexpr size_t kBatchShare = 200;  // a batch is at most 1/200 of the nodes it is linked to
+constexpr size_t kMaxBatch = 8192;   // bounds the memory of a batch and the time between reports
+constexpr size_t kMinDead = 64;      // nodes; fewer are not worth a pass over the graph
 constexpr size_t kDeadShare = 5;
 constexpr size_t kConnectShare = 10;
-
-std::span<const std::byte> bytes_of(const VectorStore& store, uint32_t slot) {
-  return std::as_bytes(std::span(store.vector(slot), store.dim()));
-}
 
 size_t batch_size(size_t n_nodes) {
   return std::clamp<size_t>(n_nodes / kBatchShare, 1, kMaxBatch);
@@ -37,32 +30,50 @@ void HnswOptions::validate() const {
 }
 
 Hnsw::Hnsw(size_t dim, Metric metric, const HnswOptions& options)
-    : options_(options),
-      store_(dim, metric),
-      graph_(options.m),
-      scratch_(std::make_unique<ScratchPool>()) {
+    : dim_(dim),
+      metric_(metric),
+      options_(options),
+      state_{VectorStore(dim, metric, options.storage), HnswGraph(options.m)},
+      shared_(std::make_unique<Shared>()) {
   options.validate();
+  publish();
 }
 Hnsw::~Hnsw() = default;
 Hnsw::Hnsw(Hnsw&&) noexcept = default;
 Hnsw& Hnsw::operator=(Hnsw&&) noexcept = default;
 
+size_t Hnsw::size() const noexcept { return shared_->n_live.load(); }
+
+void Hnsw::publish() {
+  state_.n_dead = n_dead() + n_waypoints_;
+  shared_->n_live.store(state_.store.n_live());
+  shared_->readers.publish(std::make_unique<const HnswState>(state_));
+}
+
 void Hnsw::index_heads() {
   if (is_indexed_) return;
   is_indexed_ = true;
-  for (uint32_t slot = 0; slot < graph_.n_slots(); ++slot) {
-    if (graph_.is_node(slot)) head_of_.emplace(checksum(bytes_of(store_, slot)), slot);
-    if (graph_.is_free(slot)) free_slots_.push_back(slot);
+  head_of_.clear();
+  free_slots_.clear();
+  for (uint32_t slot = 0; slot < state_.graph.n_slots(); ++slot) {
+    if (state_.graph.is_node(slot)) head_of_.emplace(checksum(state_.store.identity(slot)), slot);
+    if (state_.graph.is_free(slot)) free_slots_.push_back(slot);
   }
 }
 
 std::vector<uint32_t> Hnsw::take_slots(size_t n) {
+  while (!retired_.empty() && shared_->readers.is_free(retired_.front().first)) {
+    const std::vector<uint32_t>& slots = retired_.front().second;
+    free_slots_.insert(free_slots_.end(), slots.begin(), slots.end());
+    n_retired_ -= slots.size();
+    retired_.erase(retired_.begin());
+  }
   std::vector<uint32_t> slots;
   while (slots.size() < n && !free_slots_.empty()) {
     slots.push_back(free_slots_.back());
     free_slots_.pop_back();
   }
-  for (auto next = static_cast<uint32_t>(store_.n_slots()); slots.size() < n; ++next) {
+  for (auto next = static_cast<uint32_t>(state_.store.n_slots()); slots.size() < n; ++next) {
     slots.push_back(next);
   }
   return slots;
@@ -71,53 +82,95 @@ std::vector<uint32_t> Hnsw::take_slots(size_t n) {
 std::vector<uint32_t> Hnsw::without_twins(std::span<const uint32_t> slots) {
   std::vector<uint32_t> heads;
   const double scale = 1 / std::log(static_cast<double>(options_.m));
+  const VectorStore& store = state_.store;
   for (uint32_t slot : slots) {
-    const auto [head, is_new] = head_of_.emplace(checksum(bytes_of(store_, slot)), slot);
-    if (!is_new && std::ranges::equal(bytes_of(store_, head->second), bytes_of(store_, slot))) {
-      graph_.add_twin(head->second, slot);
+    const auto [head, is_new] = head_of_.emplace(checksum(store.identity(slot)), slot);
+    if (!is_new && std::ranges::equal(store.identity(head->second), store.identity(slot))) {
+      state_.graph.add_twin(head->second, slot);
       continue;
     }
     const double uniform = 1 - Rng(options_.seed, n_drawn_++).uniform();  // (0, 1]
-    graph_.set_slot(slot, std::min(static_cast<size_t>(-std::log(uniform) * scale), kMaxLevel));
+    state_.graph.set_slot(slot,
+                          std::min(static_cast<size_t>(-std::log(uniform) * scale), kMaxLevel));
     heads.push_back(slot);
   }
   return heads;
 }
 
-void Hnsw::add_batch(std::span<const ItemId> ids, MatrixView<const float> vectors) {
-  const std::vector<uint32_t> slots = take_slots(ids.size());
-  store_.place(slots, ids, vectors);
-  link_batch({graph_, store_, options_.ef_construction, *scratch_}, without_twins(slots));
+// Room for what comes, in memory that running searches do not share where rows move: they must not
+// meet links to what their arrays do not hold.
+void Hnsw::prepare(std::span<const ItemId> ids, MatrixView<const float> vectors) {
+  index_heads();
+  recycle_dead(kMinDead);
+  VectorStore& store = state_.store;
+  const bool is_trained = store.train(vectors);
+  const size_t n_needed = store.n_slots() + ids.size();  // free slots may not be free in time
+  if (is_trained || n_needed > store.capacity() || state_.file != nullptr) {
+    const size_t had = store.capacity();
+    const size_t capacity = n_needed > had ? std::max(n_needed, had * 3 / 2) : had;
+    store.reallocate(capacity);
+    state_.graph.reallocate(capacity);
+    if (is_trained && !store.has_exact()) {  // identical vectors have other bytes now
+      is_indexed_ = false;
+      const std::vector<uint32_t> free = std::move(free_slots_);
+      index_heads();
+      free_slots_ = free;
+    }
+    state_.file = nullptr;
+    publish();
+  }
 }
 
-void Hnsw::add(std::span<const ItemId> ids, MatrixView<const float> vectors, Progress* progress) {
-  store_.check_new(ids, vectors);
-  if (ids.empty()) return;
-  begin_stage(progress, "vectors into the graph", ids.size(), "vectors");
-  index_heads();
-  recycle_dead();
-  const size_t n_slots = store_.n_slots() + ids.size() - std::min(ids.size(), free_slots_.size());
-  if (n_slots > store_.n_slots() + 1) {
-    store_.reserve(n_slots);
-    graph_.reserve(n_slots);
-  }
+void Hnsw::insert(std::span<const ItemId> ids, MatrixView<const float> vectors,
+                  Progress* progress) {
   for (size_t first = 0; first < ids.size();) {
     const size_t n = std::min(batch_size(head_of_.size()), ids.size() - first);
-    add_batch(ids.subspan(first, n), vectors.slice(first, n));
+    const std::vector<uint32_t> slots = take_slots(n);
+    std::vector<uint32_t> replaced;
+    for (ItemId id : ids.subspan(first, n)) {
+      if (const auto slot = state_.store.find(id)) replaced.push_back(*slot);
+    }
+    state_.store.place(slots, ids.subspan(first, n), vectors.slice(first, n));
+    const HnswBuild build{state_.graph, state_.store.walked().set(), options_.ef_construction,
+                          shared_->builders};
+    link_batch(build, state_.store, without_twins(slots));
+    for (uint32_t slot : replaced) state_.store.kill(slot);
+    publish();
     first += n;
     advance(progress, n);
   }
+}
+
+void Hnsw::add(std::span<const ItemId> ids, MatrixView<const float> vectors, Progress* progress) {
+  const std::lock_guard lock(shared_->writing);
+  state_.store.check_new(ids, vectors);
+  if (ids.empty()) return;
+  begin_stage(progress, "vectors into the graph", ids.size(), "vectors");
+  prepare(ids, vectors);
+  insert(ids, vectors, progress);
   // A pass over all links: not for each single item.
   if (ids.size() >= size() / kConnectShare) {
-    connect({graph_, store_, options_.ef_construction, *scratch_});
+    connect(
+        {state_.graph, state_.store.walked().set(), options_.ef_construction, shared_->builders});
   }
+}
+
+void Hnsw::update(std::span<const ItemId> ids, MatrixView<const float> vectors) {
+  const std::lock_guard lock(shared_->writing);
+  state_.store.check_known(ids, vectors);
+  if (ids.empty()) return;
+  prepare(ids, vectors);
+  insert(ids, vectors, nullptr);
+  recycle_dead(kMinDead);
 }
 
 Hnsw Hnsw::build(std::span<const ItemId> ids, MatrixView<const float> vectors,
                  const Neighbors& known, Metric metric, const HnswOptions& options,
                  Progress* progress) {
   Hnsw index(vectors.cols(), metric, options);
-  index.store_.check_new(ids, vectors);
+  VectorStore& store = index.state_.store;
+  HnswGraph& graph = index.state_.graph;
+  store.check_new(ids, vectors);
   require(known.ids.rows() == ids.size(), "neighbours of {} items came with {} vectors",
           known.ids.rows(), ids.size());
   for (uint32_t row : known.ids.flat()) {
@@ -125,166 +178,126 @@ Hnsw Hnsw::build(std::span<const ItemId> ids, MatrixView<const float> vectors,
             row, ids.size());
   }
   begin_stage(progress, "vectors into the graph", ids.size(), "vectors");
-  index.index_heads();
+  index.prepare(ids, vectors);
   const std::vector<uint32_t> slots = index.take_slots(ids.size());
-  index.store_.reserve(ids.size());
-  index.graph_.reserve(ids.size());
-  index.store_.place(slots, ids, vectors);
+  store.place(slots, ids, vectors);
   const std::vector<uint32_t> heads = index.without_twins(slots);
-  const HnswBuild build{index.graph_, index.store_, options.ef_construction, *index.scratch_};
-
+  const HnswBuild build{graph, store.walked().set(), options.ef_construction,
+                        index.shared_->builders};
   std::vector<uint32_t> upper;
   for (uint32_t head : heads) {
-    if (index.graph_.level(head) > 0) upper.push_back(head);
+    if (graph.level(head) > 0) upper.push_back(head);
   }
   if (upper.empty() && !heads.empty()) upper.push_back(heads.front());  // the entry
   for (size_t first = 0; first < upper.size();) {
     const size_t n = std::min(batch_size(first), upper.size() - first);
-    link_batch(build, std::span(upper).subspan(first, n), 1);
+    link_batch(build, store, std::span(upper).subspan(first, n), 1);
     first += n;
   }
-  std::vector<std::vector<Scored>> near(heads.size());
+  std::vector<std::vector<uint32_t>> near(heads.size());
   parallel_for(0, heads.size(), 256, [&](size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
-      for (size_t j = 0; j < known.ids.cols() && known.ids(heads[i], j) != kNoNeighbor; ++j) {
-        const uint32_t slot = known.ids(heads[i], j);
-        if (!index.graph_.is_node(slot) || slot == heads[i]) continue;
-        near[i].emplace_back(known.distances(heads[i], j) - index.store_.shown(0), slot);
+      for (uint32_t slot : known.ids.row(heads[i])) {
+        if (slot != kNoNeighbor && graph.is_node(slot) && slot != heads[i]) near[i].push_back(slot);
       }
     }
   });
   link_known(build, heads, near);
   connect(build);
+  index.publish();
   advance(progress, ids.size());
   return index;
 }
 
 bool Hnsw::remove(ItemId id) {
-  const std::optional<uint32_t> slot = store_.find(id);
+  const std::lock_guard lock(shared_->writing);
+  const std::optional<uint32_t> slot = state_.store.find(id);
   if (!slot) return false;
-  index_heads();
-  store_.own();
-  graph_.own();
-  store_.kill(*slot);
-  recycle_dead();
+  prepare({}, {});
+  state_.store.kill(*slot);
+  recycle_dead(kMinDead);
+  publish();
   return true;
 }
 
-void Hnsw::recycle_dead() {
-  const size_t n_dead = store_.n_slots() - store_.n_live() - free_slots_.size();
-  if (store_.n_live() == 0 && n_dead > 0) {
-    store_.truncate(0);
-    graph_.clear();
+size_t Hnsw::n_dead() const {
+  return state_.store.n_slots() - state_.store.n_live() - free_slots_.size() - n_retired_ -
+         n_waypoints_;
+}
+
+void Hnsw::recycle_dead(size_t min_dead) {
+  VectorStore& store = state_.store;
+  HnswGraph& graph = state_.graph;
+  if (store.n_live() == 0 && store.n_slots() > 0) {  // searches that run keep the old arrays
+    state_ = {VectorStore(dim_, metric_, options_.storage), HnswGraph(options_.m)};
     head_of_.clear();
     free_slots_.clear();
+    retired_.clear();
+    n_retired_ = n_waypoints_ = 0;
+    publish();
     return;
   }
-  if (n_dead < kMinDead || n_dead < store_.n_live() / kDeadShare) return;
-  std::vector<uint32_t> dead;
+  if (n_dead() < std::max(min_dead, store.n_slots() / kDeadShare)) return;
+
+  std::vector<uint32_t> dead, freed;
   uint32_t entry = kNoSlot;
-  for (uint32_t head = 0; head < graph_.n_slots(); ++head) {
-    if (!graph_.is_node(head)) continue;
-    std::vector<uint32_t> living;
-    for (uint32_t twin = graph_.next_twin(head), next; twin != kNoSlot; twin = next) {
-      next = graph_.next_twin(twin);
-      if (store_.is_live(twin)) {
-        living.push_back(twin);
+  n_waypoints_ = 0;
+  for (uint32_t head = 0; head < graph.n_slots(); ++head) {
+    if (!graph.is_node(head)) continue;
+    uint32_t last = head;
+    for (uint32_t twin = graph.next_twin(head), next; twin != kNoSlot; twin = next) {
+      next = graph.next_twin(twin);
+      if (store.is_live(twin)) {
+        last = twin;
       } else {
-        graph_.free_slot(twin);
-        free_slots_.push_back(twin);
+        graph.set_next_twin(last, next);
+        graph.free_slot(twin);
+        freed.push_back(twin);
       }
     }
-    if (!store_.is_live(head) && !living.empty()) {  // a twin takes the dead head's place
-      store_.move(living.back(), head);
-      graph_.free_slot(living.back());
-      free_slots_.push_back(living.back());
-      living.pop_back();
-    }
-    uint32_t last = head;
-    for (uint32_t twin : living) {
-      graph_.set_next_twin(last, twin);
-      last = twin;
-    }
-    graph_.set_next_twin(last, kNoSlot);
-    if (!store_.is_live(head)) {
+    if (!store.is_live(head) && last == head) {
       dead.push_back(head);
-      const auto found = head_of_.find(checksum(bytes_of(store_, head)));
+      const auto found = head_of_.find(checksum(store.identity(head)));
       if (found != head_of_.end() && found->second == head) head_of_.erase(found);
-    } else if (entry == kNoSlot || graph_.level(head) > graph_.level(entry)) {
-      entry = head;
+      continue;
     }
+    n_waypoints_ += !store.is_live(head);
+    if (entry == kNoSlot || graph.level(head) > graph.level(entry)) entry = head;
   }
-  graph_.set_entry(entry);
-  const HnswBuild build{graph_, store_, options_.ef_construction, *scratch_};
+  graph.set_entry(entry);
+  const HnswBuild build{graph, store.walked().set(), options_.ef_construction, shared_->builders};
   unlink(build, dead);
   connect(build);
-  free_slots_.insert(free_slots_.end(), dead.begin(), dead.end());
+  freed.insert(freed.end(), dead.begin(), dead.end());
+  publish();  // so that no search begins at them any more
+  n_retired_ += freed.size();
+  retired_.emplace_back(shared_->readers.retire(), std::move(freed));
 }
 
-bool Hnsw::scan_is_cheaper(const SearchOptions& options) const {
-  // In vectors of a scan: the graph reads 5 or more vectors per candidate, each at the price
-  // of 2.4, since they lie anywhere; asking the filter costs 0.1.
-  const auto n = static_cast<double>(store_.n_slots());
-  const Filter* filter = options.filter;
-  const double share = filter == nullptr ? 1 : std::clamp(filter->selectivity(), 1e-9, 1.0);
-  const double graph = 2.4 * std::min(n, 5 * static_cast<double>(options.effort) / share);
-  return share * n + (filter == nullptr ? 0 : 0.1 * n) < graph;
-}
-
-std::vector<Hit> Hnsw::hits_of(std::span<const Scored> nearest,
-                               const SearchOptions& options) const {
-  std::vector<Hit> hits;
-  for (const Scored& scored : nearest) {
-    const float distance = store_.shown(scored.distance());
-    for (uint32_t s = scored.slot(); s != kNoSlot && hits.size() < options.k;
-         s = graph_.next_twin(s)) {
-      const bool accepted =
-          store_.is_live(s) && (options.filter == nullptr || options.filter->accepts(store_.id(s)));
-      if (accepted) hits.push_back({store_.id(s), distance});
+void Hnsw::compact() {
+  const std::lock_guard lock(shared_->writing);
+  index_heads();
+  recycle_dead(1);
+  const HnswGraph& graph = state_.graph;
+  if (graph.entry() == kNoSlot) return;
+  std::vector<uint32_t> order = breadth_first(graph);
+  std::vector<uint8_t> is_placed(graph.n_slots());
+  for (uint32_t slot : order) is_placed[slot] = 1;
+  for (uint32_t slot = 0; slot < graph.n_slots(); ++slot) {
+    if (graph.is_node(slot) && !is_placed[slot]) order.push_back(slot);
+  }
+  for (size_t i = 0, n_nodes = order.size(); i < n_nodes; ++i) {  // behind what searches walk on
+    for (uint32_t twin = graph.next_twin(order[i]); twin != kNoSlot; twin = graph.next_twin(twin)) {
+      order.push_back(twin);
     }
-    if (hits.size() == options.k) break;
   }
-  std::ranges::sort(hits, nearer);
-  return hits;
-}
-
-std::vector<Hit> Hnsw::search(std::span<const float> query, const SearchOptions& asked) const {
-  require(asked.k >= 1, "k is 0: ask for at least one neighbour");
-  SearchOptions options = asked;
-  if (options.effort == 0) options.effort = kDefaultEffort;
-  options.k = std::min(options.k, std::max<size_t>(store_.n_slots(), 1));
-  options.effort = std::clamp(options.effort, options.k, std::max<size_t>(store_.n_slots(), 1));
-  const auto prepared = store_.prepared(query);
-  if (graph_.entry() == kNoSlot) return {};
-  if (scan_is_cheaper(options)) return scan(store_, prepared, options);
-
-  const GraphSearch search(graph_, store_, prepared.data());
-  const ScratchPool::Lease scratch = scratch_->borrow();
-  scratch->stats = {};
-  const Scored from = search.descend(0, *scratch);
-  std::vector<Hit> hits;
-  if (options.filter == nullptr) {
-    search.explore(from, 0, options.effort, *scratch);
-    hits = hits_of(scratch->frontier.nearest(), options);
-  }
-  // Dead nodes may have taken the places of living ones.
-  if (hits.size() < std::min(options.k, size())) {
-    const auto accept = [&](uint32_t slot) {
-      for (uint32_t s = slot; s != kNoSlot; s = graph_.next_twin(s)) {
-        if (store_.is_live(s) &&
-            (options.filter == nullptr || options.filter->accepts(store_.id(s)))) {
-          return true;
-        }
-      }
-      return false;
-    };
-    hits = hits_of(search.explore_accepted(from, options.effort, accept, *scratch), options);
-  }
-  if (options.stats != nullptr) {
-    options.stats->n_distances += scratch->stats.n_distances;
-    options.stats->n_hops += scratch->stats.n_hops;
-  }
-  return hits;
+  state_ = {state_.store.ordered(order), graph.ordered(order)};
+  state_.store.reallocate(order.size());
+  state_.graph.reallocate(order.size());
+  retired_.clear();
+  n_retired_ = 0;
+  is_indexed_ = false;
+  publish();
 }
 
 }  // namespace carya

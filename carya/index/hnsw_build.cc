@@ -1,6 +1,7 @@
 #include "carya/index/hnsw_build.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "carya/core/parallel.h"
 #include "carya/simd/knn.h"
@@ -17,7 +18,8 @@ struct Peers {
   Neighbors near;              // ids are indices into slots
 };
 
-Peers peers_on(const HnswBuild& build, std::span<const uint32_t> batch, size_t level) {
+Peers peers_on(const HnswBuild& build, const VectorStore& store, std::span<const uint32_t> batch,
+               size_t level) {
   Peers peers;
   peers.row_of.resize(batch.size());
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -26,45 +28,53 @@ Peers peers_on(const HnswBuild& build, std::span<const uint32_t> batch, size_t l
     peers.slots.push_back(batch[i]);
   }
   if (peers.slots.size() < 2) return peers;
-  auto vectors = Matrix<float>::uninitialized(peers.slots.size(), build.store.dim());
+  auto vectors = Matrix<float>::uninitialized(peers.slots.size(), store.dim());
   for (size_t i = 0; i < peers.slots.size(); ++i) {
-    std::copy_n(build.store.vector(peers.slots[i]), build.store.dim(), vectors.row_data(i));
+    store.walked().read(peers.slots[i], vectors.row(i));
   }
   const size_t k = std::min(build.graph.m(), peers.slots.size() - 1);
-  peers.near = exact_knn_graph(vectors, k, build.store.inner_metric());
+  peers.near = exact_knn_graph(vectors, k, store.inner_metric());
   return peers;
 }
 
 // [level] -> chosen links of one new node.
 using Choice = std::vector<std::vector<uint32_t>>;
 
-Choice choose_links(const HnswBuild& build, std::span<const Peers> peers, size_t lowest,
-                    size_t index, uint32_t slot) {
+Choice choose_links(const HnswBuild& build, const VectorStore& store, std::span<const Peers> peers,
+                    size_t lowest, size_t index, uint32_t slot) {
   const HnswGraph& graph = build.graph;
   const size_t level = graph.level(slot), top = graph.top();
-  const GraphSearch search(graph, build.store, build.store.vector(slot));
   const ScratchPool::Lease scratch = build.scratch.borrow();
+  const std::byte* const query = build.rows.as_query(slot, scratch->row);
+  const GraphSearch search(graph, build.rows, query);
   Choice choice(level + 1);
   Scored nearest = search.descend(level, *scratch);
   std::vector<Scored> candidates;
+  std::vector<uint32_t> near;
+  std::vector<float> distance;
   for (size_t l = level + 1; l-- > lowest;) {
     candidates.clear();
     if (l <= top) {
       search.explore(nearest, l, build.ef_construction, *scratch);
       const std::span<const Scored> found = scratch->frontier.nearest();
       nearest = found.front();
-      candidates.assign(found.begin(), found.end());
+      // The dead are waypoints for those who link to them already.
+      std::ranges::copy_if(found, std::back_inserter(candidates), [&](const Scored& candidate) {
+        return store.is_live(candidate.slot()) || graph.next_twin(candidate.slot()) != kNoSlot;
+      });
+      if (candidates.empty()) candidates.push_back(nearest);
     }
     if (peers[l].near.ids.rows() > 0) {
-      const size_t row = peers[l].row_of[index];
-      for (size_t j = 0; j < peers[l].near.ids.cols(); ++j) {
-        const uint32_t peer = peers[l].near.ids(row, j);
-        if (peer == kNoNeighbor) break;
-        candidates.emplace_back(peers[l].near.distances(row, j), peers[l].slots[peer]);
+      near.clear();
+      for (uint32_t peer : peers[l].near.ids.row(peers[l].row_of[index])) {
+        if (peer != kNoNeighbor) near.push_back(peers[l].slots[peer]);
       }
+      distance.resize(near.size());
+      build.rows.distances(query, near, distance.data());
+      for (size_t j = 0; j < near.size(); ++j) candidates.emplace_back(distance[j], near[j]);
       std::ranges::sort(candidates);
     }
-    choice[l] = diverse(build.store, candidates, graph.m(), graph.m());
+    choice[l] = diverse(build.rows, candidates, graph.m(), graph.m());
   }
   return choice;
 }
@@ -77,28 +87,28 @@ void apply_back_links(const HnswBuild& build, std::span<const BackLink> group) {
     if (std::ranges::find(links, link.from) == links.end()) all.push_back(link.from);
   }
   if (all.size() > build.graph.width(level)) {
-    all = diverse(build.store, scored(build.store, to, all), build.graph.width(level),
-                  build.graph.m());
+    all =
+        diverse(build.rows, scored(build.rows, to, all), build.graph.width(level), build.graph.m());
   }
   build.graph.set_links(to, level, all);
 }
 
 }  // namespace
 
-std::vector<uint32_t> diverse(const VectorStore& store, std::span<const Scored> candidates,
-                              size_t width, size_t fill) {
+std::vector<uint32_t> diverse(const RowSet& rows, std::span<const Scored> candidates, size_t width,
+                              size_t fill) {
   constexpr size_t kChunk = 4;  // rows that the kernel reads together; the nearest reject most
-  const GatherKernel kernel = gather_kernel(store.inner_metric());
+  QueryBytes buffer;
   std::vector<uint32_t> kept;
   kept.reserve(width);
   for (const Scored& candidate : candidates) {
     if (kept.size() == width) break;
+    const std::byte* const query = rows.as_query(candidate.slot(), buffer);
     bool keep = true;
     for (size_t i = 0; keep && i < kept.size(); i += kChunk) {
       float between[kChunk];
       const size_t n = std::min(kChunk, kept.size() - i);
-      kernel(store.vector(candidate.slot()), store.vectors(), store.stride(), store.dim(),
-             kept.data() + i, n, between);
+      rows.distances(query, std::span(kept).subspan(i, n), between);
       for (size_t j = 0; j < n; ++j) keep &= candidate.distance() < between[j];
     }
     if (keep) kept.push_back(candidate.slot());
@@ -110,10 +120,10 @@ std::vector<uint32_t> diverse(const VectorStore& store, std::span<const Scored> 
   return kept;
 }
 
-std::vector<Scored> scored(const VectorStore& store, uint32_t base,
-                           std::span<const uint32_t> slots) {
+std::vector<Scored> scored(const RowSet& rows, uint32_t base, std::span<const uint32_t> slots) {
+  QueryBytes buffer;
   std::vector<float> distance(slots.size());
-  distances(store.inner_metric(), {store.vector(base), store.dim()}, store.rows(), slots, distance);
+  rows.distances(rows.as_query(base, buffer), slots, distance.data());
   std::vector<Scored> result;
   result.reserve(slots.size());
   for (size_t i = 0; i < slots.size(); ++i) result.emplace_back(distance[i], slots[i]);
@@ -137,7 +147,8 @@ void link_back(const HnswBuild& build, std::vector<BackLink> back) {
   });
 }
 
-void link_batch(const HnswBuild& build, std::span<const uint32_t> slots, size_t lowest) {
+void link_batch(const HnswBuild& build, const VectorStore& store, std::span<const uint32_t> slots,
+                size_t lowest) {
   HnswGraph& graph = build.graph;
   if (slots.empty()) return;
   if (graph.entry() == kNoSlot) {
@@ -148,12 +159,12 @@ void link_batch(const HnswBuild& build, std::span<const uint32_t> slots, size_t 
   size_t top = 0;
   for (uint32_t slot : slots) top = std::max(top, graph.level(slot));
   std::vector<Peers> peers(top + 1);
-  for (size_t l = lowest; l <= top; ++l) peers[l] = peers_on(build, slots, l);
+  for (size_t l = lowest; l <= top; ++l) peers[l] = peers_on(build, store, slots, l);
 
   std::vector<Choice> choices(slots.size());
   parallel_for(0, slots.size(), kNodeGrain, [&](size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
-      choices[i] = choose_links(build, peers, lowest, i, slots[i]);
+      choices[i] = choose_links(build, store, peers, lowest, i, slots[i]);
     }
   });
 
@@ -181,6 +192,7 @@ void unlink(const HnswBuild& build, std::span<const uint32_t> dead) {
   constexpr size_t kGrain = 1024;
   std::vector<std::vector<Row>> rows((graph.n_slots() + kGrain - 1) / kGrain);
   parallel_for(0, graph.n_slots(), kGrain, [&](size_t first, size_t last) {
+    const ScratchPool::Lease scratch = build.scratch.borrow();
     for (size_t i = first; i < last; ++i) {
       const auto slot = static_cast<uint32_t>(i);
       if (!graph.is_node(slot) || is_dead[slot]) continue;
@@ -188,19 +200,27 @@ void unlink(const HnswBuild& build, std::span<const uint32_t> dead) {
         const std::span<const uint32_t> links = graph.links(slot, level);
         if (std::ranges::none_of(links, [&](uint32_t to) { return is_dead[to] != 0; })) continue;
         // Walks on through the dead until enough of the living are met.
-        std::vector<uint32_t> seen(links.begin(), links.end()), living;
+        scratch->begin_search(graph.capacity(), graph.width(level));
+        scratch->visit(slot);
+        std::vector<uint32_t> seen, living;
+        for (uint32_t to : links) {
+          scratch->visit(to);
+          seen.push_back(to);
+        }
         for (size_t s = 0; s < seen.size() && living.size() < 8 * graph.width(level); ++s) {
           if (!is_dead[seen[s]]) {
             living.push_back(seen[s]);
             continue;
           }
           for (uint32_t to : graph.links(seen[s], level)) {
-            if (to != slot && std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
+            if (scratch->visit(to)) seen.push_back(to);
           }
         }
-        rows[first / kGrain].push_back({slot, static_cast<uint32_t>(level),
-                                        diverse(build.store, scored(build.store, slot, living),
-                                                graph.width(level), graph.m())});
+        // As many links as before: rows that shrink each time wear the graph out.
+        rows[first / kGrain].push_back(
+            {slot, static_cast<uint32_t>(level),
+             diverse(build.rows, scored(build.rows, slot, living), graph.width(level),
+                     std::max(graph.m(), links.size()))});
       }
     }
   });

@@ -43,6 +43,22 @@ bool take_in(HnswGraph& graph, uint32_t host, uint32_t lost, std::vector<uint32_
 
 }  // namespace
 
+std::vector<uint32_t> breadth_first(const HnswGraph& graph) {
+  std::vector<uint32_t> order;
+  if (graph.entry() == kNoSlot) return order;
+  std::vector<uint8_t> seen(graph.n_slots());
+  order.push_back(graph.entry());
+  seen[graph.entry()] = 1;
+  for (size_t i = 0; i < order.size(); ++i) {
+    for (uint32_t to : graph.links(order[i], 0)) {
+      if (seen[to]) continue;
+      seen[to] = 1;
+      order.push_back(to);
+    }
+  }
+  return order;
+}
+
 size_t connect(const HnswBuild& build) {
   HnswGraph& graph = build.graph;
   size_t n_lost = 0;
@@ -60,7 +76,7 @@ size_t connect(const HnswBuild& build) {
     const ScratchPool::Lease scratch = build.scratch.borrow();
     for (uint32_t slot : lost) {
       if (reached[slot]) continue;  // behind one that has been taken in
-      const GraphSearch search(graph, build.store, build.store.vector(slot));
+      const GraphSearch search(graph, build.rows, build.rows.as_query(slot, scratch->row));
       search.explore(search.descend(0, *scratch), 0, kEffort, *scratch);
       for (const Scored& host : scratch->frontier.nearest()) {
         if (!reached[host.slot()] || !take_in(graph, host.slot(), slot, n_in)) continue;

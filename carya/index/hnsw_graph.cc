@@ -14,14 +14,17 @@ void HnswGraph::set_links(size_t slot, size_t level, std::span<const uint32_t> l
   uint32_t* const to = level == 0
                            ? links_.mutable_data() + slot * 2 * m_
                            : upper_links_.mutable_data() + (upper_begin_[slot] + level - 1) * m_;
-  std::fill(std::ranges::copy(links, to).out, to + width(level), kNoSlot);
+  for (size_t i = 0; i < width(level); ++i) {
+    store_shared(to[i], i < links.size() ? links[i] : kNoSlot);
+  }
 }
 
-void HnswGraph::reserve(size_t n) {
-  links_.reserve(n * 2 * m_);
-  levels_.reserve(n);
-  upper_begin_.reserve(n);
-  next_twin_.reserve(n);
+void HnswGraph::reallocate(size_t n) {
+  links_.reallocate(n * 2 * m_);
+  levels_.reallocate(n);
+  upper_begin_.reallocate(n);
+  upper_links_.reallocate(upper_links_.size());
+  next_twin_.reallocate(n);
 }
 
 void HnswGraph::set_slot(uint32_t slot, size_t level) {
@@ -39,19 +42,35 @@ void HnswGraph::set_slot(uint32_t slot, size_t level) {
     upper_links_.resize(upper_links_.size() + level * m_, kNoSlot);
   }
   for (size_t l = 0; l <= level; ++l) set_links(slot, l, {});
-  next_twin_.mutable_data()[slot] = kNoSlot;
+  set_next_twin(slot, kNoSlot);
 }
 
 void HnswGraph::add_twin(uint32_t head, uint32_t slot) {
   set_slot(slot, 0);
   levels_.mutable_data()[slot] = kTwinLevel;
-  next_twin_.mutable_data()[slot] = next_twin_[head];
-  next_twin_.mutable_data()[head] = slot;
+  set_next_twin(slot, next_twin(head));
+  set_next_twin(head, slot);
 }
 
-void HnswGraph::free_slot(uint32_t slot) {
-  set_slot(slot, 0);
-  levels_.mutable_data()[slot] = kFreeLevel;
+HnswGraph HnswGraph::ordered(std::span<const uint32_t> slots) const {
+  HnswGraph to(m_);
+  std::vector<uint32_t> new_slot(n_slots(), kNoSlot);
+  for (uint32_t i = 0; i < slots.size(); ++i) new_slot[slots[i]] = i;
+  const auto moved = [&](uint32_t slot) { return slot == kNoSlot ? kNoSlot : new_slot[slot]; };
+  std::vector<uint32_t> row;
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    const uint32_t from = slots[i];
+    to.set_slot(i, is_node(from) ? level(from) : 0);
+    to.levels_.mutable_data()[i] = levels_[from];
+    to.set_next_twin(i, moved(next_twin(from)));
+    for (size_t l = 0; is_node(from) && l <= level(from); ++l) {
+      row.clear();
+      for (uint32_t link : links(from, l)) row.push_back(moved(link));
+      to.set_links(i, l, row);
+    }
+  }
+  to.set_entry(moved(entry_));
+  return to;
 }
 
 void HnswGraph::own() {
@@ -61,8 +80,6 @@ void HnswGraph::own() {
   upper_links_.own();
   next_twin_.own();
 }
-
-void HnswGraph::clear() { *this = HnswGraph(m_); }
 
 void HnswGraph::save(ContainerWriter& out) const {
   out.add("links", links_.values());
@@ -74,7 +91,6 @@ void HnswGraph::save(ContainerWriter& out) const {
 
 HnswGraph HnswGraph::open(const Container& in, size_t m, size_t n, uint32_t entry) {
   HnswGraph graph(m);
-  graph.entry_ = entry;
   graph.links_ = Column<uint32_t>::mapped(in.array<uint32_t>("links"));
   graph.levels_ = Column<uint8_t>::mapped(in.array<uint8_t>("levels"));
   graph.upper_begin_ = Column<uint32_t>::mapped(in.array<uint32_t>("upper_begin"));
@@ -85,8 +101,10 @@ HnswGraph HnswGraph::open(const Container& in, size_t m, size_t n, uint32_t entr
       graph.upper_links_.size() % m != 0) {
     in.fail(fmt::format("the arrays of the graph do not match {} vectors", n));
   }
+  graph.entry_ = entry;
   graph.check(in);
   graph.check_twins(in);
+  graph.set_entry(entry);
   return graph;
 }
 

@@ -12,6 +12,9 @@ namespace carya {
 // The links of an HNSW: who sees whom on which level.  A row of links has a fixed width (2 m on
 // level 0, m above) and ends at its first kNoSlot; m = 16 makes a level-0 row two cache lines.
 //
+// A copy is what readers hold: it shares the arrays with the original (see Column), which may
+// change links in place.  A reader may see a row half old and half new: each link leads to a node.
+//
 // Identical vectors would crowd each other out of all rows.  So only the first of them, the head,
 // has links; its twins hang in a list behind it.
 class HnswGraph {
@@ -20,10 +23,12 @@ class HnswGraph {
 
   size_t m() const noexcept { return m_; }
   size_t n_slots() const noexcept { return levels_.size(); }
+  // No link leads beyond, in the arrays as they are.
+  size_t capacity() const noexcept { return levels_.capacity(); }
   size_t width(size_t level) const noexcept { return level == 0 ? 2 * m_ : m_; }
   size_t level(size_t slot) const noexcept { return levels_[slot]; }
   uint32_t entry() const noexcept { return entry_; }  // kNoSlot: the graph is empty
-  size_t top() const noexcept { return entry_ == kNoSlot ? 0 : level(entry_); }
+  size_t top() const noexcept { return top_; }        // the entry's level
 
   // The whole row, with what stands behind the end.
   const uint32_t* row(size_t slot, size_t level) const noexcept {
@@ -34,24 +39,32 @@ class HnswGraph {
     const uint32_t* const links = row(slot, level);
     for (size_t i = 0; i < width(level); i += 16) __builtin_prefetch(links + i);
   }
+  // For one who changes nothing meanwhile: readers load_shared() the row up to its end.
   std::span<const uint32_t> links(size_t slot, size_t level) const noexcept;
   // links: at most width(level).
   void set_links(size_t slot, size_t level, std::span<const uint32_t> links) noexcept;
 
-  void reserve(size_t n_slots);
+  void reallocate(size_t n_slots);  // all arrays move to new memory
   // An unlinked slot, new or dead until now.
   void set_slot(uint32_t slot, size_t level);
-  void set_entry(uint32_t slot) noexcept { entry_ = slot; }
+  void set_entry(uint32_t slot) noexcept {
+    entry_ = slot;
+    top_ = slot == kNoSlot ? 0 : level(slot);
+  }
   void own();
-  void clear();
 
-  uint32_t next_twin(size_t slot) const noexcept { return next_twin_[slot]; }
+  uint32_t next_twin(size_t slot) const noexcept { return load_shared(next_twin_[slot]); }
   bool is_twin(size_t slot) const noexcept { return levels_[slot] == kTwinLevel; }
   bool is_free(size_t slot) const noexcept { return levels_[slot] == kFreeLevel; }
   bool is_node(size_t slot) const noexcept { return levels_[slot] < kFreeLevel; }
-  void free_slot(uint32_t slot);  // nothing may lead to it any more
+  // Nothing may lead to it any more.  Its links stay for searches that are there already.
+  void free_slot(uint32_t slot) { levels_.mutable_data()[slot] = kFreeLevel; }
   void add_twin(uint32_t head, uint32_t slot);
-  void set_next_twin(uint32_t slot, uint32_t next) { next_twin_.mutable_data()[slot] = next; }
+  void set_next_twin(uint32_t slot, uint32_t next) {
+    store_shared(next_twin_.mutable_data()[slot], next);
+  }
+  // The same graph with node slots[i] in slot i; all that is linked must be there.
+  HnswGraph ordered(std::span<const uint32_t> slots) const;
 
   void save(ContainerWriter& out) const;
   // Checks every link, so that a search cannot leave the arrays whatever the file holds.  O(links).
@@ -64,6 +77,7 @@ class HnswGraph {
 
   size_t m_;
   uint32_t entry_ = kNoSlot;
+  size_t top_ = 0;
   Column<uint32_t> links_;        // [n_slots, 2 m], level 0
   Column<uint8_t> levels_;        // [n_slots]; or kTwinLevel, kFreeLevel
   Column<uint32_t> upper_begin_;  // [n_slots]; first row in upper_links_, if level > 0

@@ -13,25 +13,25 @@ constexpr size_t kWaysOut = 8;
 }  // namespace
 
 void link_known(const HnswBuild& build, std::span<const uint32_t> slots,
-                std::span<const std::vector<Scored>> near) {
+                std::span<const std::vector<uint32_t>> near) {
   HnswGraph& graph = build.graph;
   std::vector<std::vector<uint32_t>> links(slots.size());
   parallel_for(0, slots.size(), 64, [&](size_t first, size_t last) {
     const ScratchPool::Lease scratch = build.scratch.borrow();
     std::vector<Scored> candidates;
     for (size_t i = first; i < last; ++i) {
-      candidates = near[i];
+      candidates = scored(build.rows, slots[i], near[i]);
       if (graph.top() > 0) {
-        const GraphSearch search(graph, build.store, build.store.vector(slots[i]));
+        const GraphSearch search(graph, build.rows, build.rows.as_query(slots[i], scratch->row));
         search.explore(search.descend(1, *scratch), 1, kWaysOut, *scratch);
         for (const Scored& way : scratch->frontier.nearest()) {
-          const auto is_same = [&](const Scored& c) { return c.slot() == way.slot(); };
-          if (way.slot() == slots[i] || std::ranges::any_of(near[i], is_same)) continue;
+          const bool is_known = std::ranges::find(near[i], way.slot()) != near[i].end();
+          if (way.slot() == slots[i] || is_known) continue;
           candidates.emplace_back(way.distance(), way.slot());
         }
       }
       std::ranges::sort(candidates);
-      links[i] = diverse(build.store, candidates, graph.m(), graph.m());
+      links[i] = diverse(build.rows, candidates, graph.m(), graph.m());
     }
   });
   std::vector<BackLink> back;

@@ -3,12 +3,12 @@
 namespace carya {
 
 Scored GraphSearch::descend(size_t level, SearchScratch& scratch) const {
-  uint32_t at = graph_.entry();
+  const uint32_t at = graph_.entry();
   float distance;
-  kernel_(query_, store_.vectors(), store_.stride(), store_.dim(), &at, 1, &distance);
+  rows_.distances(query_, {&at, 1}, &distance);
   ++scratch.stats.n_distances;
   Scored nearest(distance, at);
-  scratch.begin_search(graph_.n_slots(), graph_.width(0));
+  scratch.begin_search(graph_.capacity(), graph_.width(0));
   for (size_t l = graph_.top(); l > level; --l) {
     for (Scored from = nearest;; from = nearest) {
       const size_t n = follow(from.slot(), l, scratch);
@@ -21,21 +21,30 @@ Scored GraphSearch::descend(size_t level, SearchScratch& scratch) const {
   return nearest;
 }
 
+// Three steps at once, so that none waits for memory: the links of the next node come, the vectors
+// that the links of this one lead to come, and those of the one before are compared.  A node is
+// thus chosen two hops before the paper would: some more vectors are read, in less time.
 void GraphSearch::explore(Scored from, size_t level, size_t effort, SearchScratch& scratch) const {
-  scratch.begin_search(graph_.n_slots(), graph_.width(0));
+  scratch.begin_search(graph_.capacity(), graph_.width(0));
   Frontier& frontier = scratch.frontier;
   frontier.reset(effort);
   scratch.visit(from.slot());
   frontier.push(from.distance(), from.slot());
-  for (uint32_t slot; (slot = frontier.follow_next()) != kNoSlot;) {
-    // The next node's links come while this one's distances are computed.
-    if (const uint32_t next = frontier.peek_next(); next != kNoSlot) graph_.prefetch(next, level);
-    const size_t n = follow(slot, level, scratch);
-    for (size_t i = 0; i < n; ++i) {
+  uint32_t next = frontier.follow_next();
+  size_t n_compared = 0;
+  while (next != kNoSlot || n_compared > 0) {
+    const size_t n_coming = next == kNoSlot ? 0 : new_links(next, level, scratch, scratch.coming);
+    next = frontier.follow_next();
+    if (next != kNoSlot) graph_.prefetch(next, level);
+    compare(n_compared, scratch);
+    for (size_t i = 0; i < n_compared; ++i) {
       if (frontier.push(scratch.distances[i], scratch.slots[i])) {
         graph_.prefetch(scratch.slots[i], level);
       }
     }
+    if (next == kNoSlot) next = frontier.follow_next();
+    scratch.slots.swap(scratch.coming);
+    n_compared = n_coming;
   }
 }
 

@@ -7,13 +7,14 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "carya/index/hnsw_graph.h"
 #include "carya/index/index.h"
+#include "carya/index/rows.h"
 #include "carya/index/vector_store.h"
-#include "carya/simd/distance.h"
 
 namespace carya {
 
@@ -90,7 +91,9 @@ struct SearchScratch {
   std::vector<uint8_t> visited;  // [n_slots]; == epoch: seen by this search
   uint8_t epoch = 0;
   std::vector<uint32_t> slots;   // [2 m], of one hop
+  std::vector<uint32_t> coming;  // [2 m], of the hop after
   std::vector<float> distances;  // [2 m]
+  QueryBytes row;                // a row as a query
   SearchStats stats;
 
   // 255 searches share one clearing of `visited`.
@@ -101,6 +104,7 @@ struct SearchScratch {
     }
     if (slots.size() < width) {
       slots.resize(width);
+      coming.resize(width);
       distances.resize(width);
     }
   }
@@ -111,7 +115,7 @@ struct SearchScratch {
   }
 };
 
-// Lends scratch to threads: as many exist as searches ever ran at once.
+// Lends scratch to the threads of a build: as many exist as searches ever ran at once.
 class ScratchPool {
  public:
   struct Return {
@@ -136,61 +140,79 @@ class ScratchPool {
   std::vector<std::unique_ptr<SearchScratch>> free_;
 };
 
-// The search of the paper in one graph for one query (prepared as the store's vectors are).
+// The search of the paper in one graph for one query, in the form of the rows.
 class GraphSearch {
  public:
-  GraphSearch(const HnswGraph& graph, const VectorStore& store, const float* query)
-      : graph_(graph), store_(store), query_(query), kernel_(gather_kernel(store.inner_metric())) {}
+  GraphSearch(const HnswGraph& graph, const RowSet& rows, const std::byte* query)
+      : graph_(graph), rows_(rows), query_(query) {}
 
   // Walks from the entry to the nearest node it meets on each level above `level`.
   Scored descend(size_t level, SearchScratch& scratch) const;
   // The about `effort` nearest nodes of a level, into scratch.frontier, from one node.
   void explore(Scored from, size_t level, size_t effort, SearchScratch& scratch) const;
   // The about `effort` nearest nodes of level 0 of which accept(slot) holds, nearest first; walks
-  // over the others.
+  // over the others.  Nothing once it has computed more than max_distances.
   template <class Accept>
-  std::vector<Scored> explore_accepted(Scored from, size_t effort, const Accept& accept,
-                                       SearchScratch& scratch) const;
+  std::optional<std::vector<Scored>> explore_accepted(Scored from, size_t effort,
+                                                      size_t max_distances, const Accept& accept,
+                                                      SearchScratch& scratch) const;
 
  private:
-  // Distances to the links of `slot` that are new to this search: count of scratch.slots.
-  size_t follow(uint32_t slot, size_t level, SearchScratch& scratch) const;
+  // The links of `slot` that are new to this search, whose vectors begin to come: their count.
+  size_t new_links(uint32_t slot, size_t level, SearchScratch& scratch,
+                   std::vector<uint32_t>& to) const;
+  // scratch.distances of the first n scratch.slots.
+  void compare(size_t n, SearchScratch& scratch) const;
+  size_t follow(uint32_t slot, size_t level, SearchScratch& scratch) const {
+    const size_t n = new_links(slot, level, scratch, scratch.slots);
+    compare(n, scratch);
+    return n;
+  }
   const HnswGraph& graph_;
-  const VectorStore& store_;
-  const float* query_;
-  GatherKernel kernel_;
+  const RowSet& rows_;
+  const std::byte* query_;
 };
 
-inline size_t GraphSearch::follow(uint32_t slot, size_t level, SearchScratch& scratch) const {
+inline size_t GraphSearch::new_links(uint32_t slot, size_t level, SearchScratch& scratch,
+                                     std::vector<uint32_t>& to) const {
   const uint32_t* const row = graph_.row(slot, level);
   const size_t width = graph_.width(level);
   size_t n = 0;
-  for (size_t i = 0; i < width && row[i] != kNoSlot; ++i) {
-    if (!scratch.visit(row[i])) continue;
-    scratch.slots[n++] = row[i];
-    prefetch_row(store_.vector(row[i]), store_.dim());
+  for (size_t i = 0; i < width; ++i) {
+    const uint32_t link = load_shared(row[i]);
+    if (link == kNoSlot) break;
+    if (!scratch.visit(link)) continue;
+    to[n++] = link;
+    rows_.prefetch(link);
   }
-  kernel_(query_, store_.vectors(), store_.stride(), store_.dim(), scratch.slots.data(), n,
-          scratch.distances.data());
   ++scratch.stats.n_hops;
-  scratch.stats.n_distances += n;
   return n;
 }
 
+inline void GraphSearch::compare(size_t n, SearchScratch& scratch) const {
+  rows_.distances(query_, std::span(scratch.slots).first(n), scratch.distances.data());
+  scratch.stats.n_distances += n;
+}
+
 template <class Accept>
-std::vector<Scored> GraphSearch::explore_accepted(Scored from, size_t effort, const Accept& accept,
-                                                  SearchScratch& scratch) const {
-  scratch.begin_search(graph_.n_slots(), graph_.width(0));
+std::optional<std::vector<Scored>> GraphSearch::explore_accepted(Scored from, size_t effort,
+                                                                 size_t max_distances,
+                                                                 const Accept& accept,
+                                                                 SearchScratch& scratch) const {
+  scratch.begin_search(graph_.capacity(), graph_.width(0));
   const auto farther = [](Scored a, Scored b) { return b < a; };
   std::vector<Scored> open = {from}, found;  // heaps: nearest, farthest first
   scratch.visit(from.slot());
   if (accept(from.slot())) found.push_back(from);
+  size_t n_distances = 0;
   while (!open.empty()) {
     const Scored nearest = open.front();
     if (found.size() == effort && found.front() < nearest) break;
     std::ranges::pop_heap(open, farther);
     open.pop_back();
     const size_t n = follow(nearest.slot(), 0, scratch);
+    n_distances += n;
+    if (n_distances > max_distances) return std::nullopt;
     for (size_t i = 0; i < n; ++i) {
       const Scored next(scratch.distances[i], scratch.slots[i]);
       if (found.size() == effort && !(next < found.front())) continue;

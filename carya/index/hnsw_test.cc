@@ -199,6 +199,28 @@ TEST(Hnsw, SearchesTheGraphUnderAWideFilterAndScansUnderANarrowOne) {
   }
 }
 
+// Items of two clusters far apart; accepts those of the other one.
+TEST(Hnsw, FindsAllWhenTheFilterAcceptsOnlyWhatIsFarAway) {
+  class From : public Filter {
+   public:
+    bool accepts(ItemId id) const override { return id >= 8000; }
+    double selectivity() const override { return 0.2; }
+  };
+  Matrix<float> vectors = random_points(10000, 6, 22);
+  for (size_t i = 8000; i < 10000; ++i) vectors(i, 0) += 50;
+  const Hnsw index = built(vectors, Metric::kSquaredL2);
+  const From far;
+  for (size_t q = 0; q < 20; ++q) {
+    std::vector<Hit> expected = naive_search(vectors, 0, vectors.row(q), 10000, Metric::kSquaredL2);
+    std::erase_if(expected, [&](const Hit& hit) { return !far.accepts(hit.id); });
+    SearchStats stats;
+    const auto hits =
+        index.search(vectors.row(q), {.k = 10, .effort = 40, .filter = &far, .stats = &stats});
+    EXPECT_EQ(ids_of(hits), ids_of(std::span(expected).first(10)));
+    EXPECT_LE(stats.n_distances, 4000u) << "no more than the way that was given up and a scan";
+  }
+}
+
 TEST(Hnsw, StopsWholeWhenAsked) {
   class StopAfter500 : public Progress {
    public:
@@ -222,10 +244,10 @@ std::string opening_damaged(const char* section, const Damage& damage) {
   for (size_t i = 50; i < 60; ++i) std::ranges::copy(vectors.row(1), vectors.row_data(i));
   const TempFile file, damaged;
   built(vectors, Metric::kSquaredL2, {.m = 2, .ef_construction = 10}).save(file.path());
-  const Container in = Container::open(file.path(), Hnsw::kFileKind, 1);
-  ContainerWriter out(std::string(Hnsw::kFileKind), 1);
-  for (const char* name : {"header", "vectors", "ids", "live", "links", "levels", "upper_begin",
-                           "upper_links", "next_twin"}) {
+  const Container in = Container::open(file.path(), Hnsw::kFileKind, 2);
+  ContainerWriter out(std::string(Hnsw::kFileKind), 2);
+  for (const char* name : {"header", "vectors", "n_trained", "ids", "live", "links", "levels",
+                           "upper_begin", "upper_links", "next_twin"}) {
     const auto bytes = in.array<std::byte>(name);
     std::vector<std::byte> copy(bytes.begin(), bytes.end());
     if (name == std::string_view(section)) damage(copy);

@@ -2,6 +2,7 @@
 
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
+#include "carya/index/ivf_pq.h"
 
 namespace carya {
 namespace {
@@ -21,6 +22,7 @@ std::unique_ptr<Index> open_index(const std::filesystem::path& path) {
   const std::string_view kind = kind_of(file);
   if (kind == FlatIndex::kFileKind) return std::make_unique<FlatIndex>(FlatIndex::open(path));
   if (kind == Hnsw::kFileKind) return std::make_unique<Hnsw>(Hnsw::open(path));
+  if (kind == IvfPq::kFileKind) return std::make_unique<IvfPq>(IvfPq::open(path));
   throw Error(ErrorKind::kCorrupt,
               fmt::format("{}: it is no index that this program knows", path.string()));
 }

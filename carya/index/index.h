@@ -42,6 +42,9 @@ struct SearchOptions {
   size_t effort = 0;               // candidates kept while searching (ef); 0: the index's default
   const Filter* filter = nullptr;  // null: all items
   SearchStats* stats = nullptr;    // counts are added to it; one per thread
+  // The items' vectors where the caller has them: row id belongs to item id.  An index that keeps
+  // codes only ranks its answers by them; one with exact vectors does not look.
+  MatrixView<const float> exact = {};
 };
 
 // A set of vectors with ids that answers "which are nearest".  Search is const and may run from
@@ -58,6 +61,9 @@ class Index {
   virtual void add(std::span<const ItemId> ids, MatrixView<const float> vectors,
                    Progress* progress = nullptr) = 0;
   virtual bool remove(ItemId id) = 0;  // false if absent
+  // Items that are there get other vectors; ids and vectors as for add().  Throws kInvalidArgument,
+  // and changes nothing, if an id is absent.
+  virtual void update(std::span<const ItemId> ids, MatrixView<const float> vectors) = 0;
   // Nearest first, equal distances by rising id.  Throws kInvalidArgument on a wrong dim, k = 0 or
   // a NaN.  An empty index answers with no hits.
   virtual std::vector<Hit> search(std::span<const float> query,

@@ -22,16 +22,22 @@ std::filesystem::path file(const char* name) {
 }
 
 // A small index of each kind, as the file that save() writes.
-std::string saved(bool graph) {
-  constexpr size_t kItems = 40, kDim = 3;
+enum class Kind { kFlat, kGraph, kCodes, kCodesAlone };
+std::string saved(Kind kind) {
+  const bool coded = kind == Kind::kCodes || kind == Kind::kCodesAlone;
+  // Codes begin with that many items.
+  const size_t kItems = coded ? VectorStore::kMinTraining : 40, kDim = 3;
   Matrix<float> vectors(kItems, kDim);
   Rng rng(1);
-  for (float& x : vectors.flat()) x = static_cast<float>(rng.below(4));  // with twins
+  // Few numbers, so that there are twins.
+  for (float& x : vectors.flat()) x = static_cast<float>(rng.below(coded ? 16 : 4));
   std::vector<ItemId> ids(kItems);
   std::iota(ids.begin(), ids.end(), ItemId{0});
   const std::filesystem::path path = file("_seed");
-  if (graph) {
-    Hnsw index(kDim, Metric::kSquaredL2, {.m = 2, .ef_construction = 4});
+  if (kind != Kind::kFlat) {
+    VectorStorage storage{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
+    if (kind == Kind::kCodesAlone) storage = {.exact = {}, .codes = RowFormat::kInt4};
+    Hnsw index(kDim, Metric::kSquaredL2, {.m = 2, .ef_construction = 4, .storage = storage});
     index.add(ids, vectors);
     index.save(path);
   } else {
@@ -65,15 +71,17 @@ void repair(std::string& bytes) {
 }  // namespace
 }  // namespace carya
 
-// data: one byte that chooses the index, then changes: position (2 bytes), value.
+// data: one byte that chooses the index, then changes: position (3 bytes), value.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace carya;
-  static const std::string seeds[] = {saved(true), saved(false)};
+  static const std::string seeds[] = {saved(Kind::kGraph), saved(Kind::kFlat), saved(Kind::kCodes),
+                                      saved(Kind::kCodesAlone)};
   if (size == 0) return 0;
-  std::string bytes = seeds[data[0] % 2];
-  for (size_t i = 1; i + 3 <= size; i += 3) {
-    const size_t at = (data[i] | size_t{data[i + 1]} << 8) % bytes.size();
-    bytes[at] = static_cast<char>(data[i + 2]);
+  std::string bytes = seeds[data[0] % 4];
+  for (size_t i = 1; i + 4 <= size; i += 4) {
+    const size_t at =
+        (data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16) % bytes.size();
+    bytes[at] = static_cast<char>(data[i + 3]);
   }
   repair(bytes);
   const std::filesystem::path path = file("");

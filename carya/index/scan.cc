@@ -5,6 +5,7 @@
 
 #include "carya/core/parallel.h"
 #include "carya/index/hit_select.h"
+#include "carya/index/ranker.h"
 
 namespace carya {
 namespace {
@@ -20,10 +21,8 @@ std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
                       const SearchOptions& options) {
   const size_t n = store.n_slots(), n_blocks = (n + kBlock - 1) / kBlock;
   const Filter* filter = options.filter;
-  const bool gather = filter != nullptr && filter->selectivity() < kGatherSelectivity;
-  const auto accepted = [&](size_t slot) {
-    return store.is_live(slot) && (filter == nullptr || filter->accepts(store.id(slot)));
-  };
+  const bool ask_first = filter != nullptr && filter->selectivity() < kGatherSelectivity;
+  const Ranker ranker(store, query, options.exact);
   std::vector<std::vector<Hit>> nearest(n_blocks);
   std::vector<size_t> n_distances(n_blocks);
   parallel_for(0, n, kBlock, [&](size_t first, size_t last) {
@@ -32,23 +31,19 @@ std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
     std::array<uint32_t, kBatch> slots;
     size_t computed = 0;
     for (size_t begin = first; begin < last; begin += kBatch) {
-      const size_t end = std::min(last, begin + kBatch);
       size_t count = 0;
-      if (gather) {
-        for (size_t slot = begin; slot < end; ++slot) {
-          if (accepted(slot)) slots[count++] = static_cast<uint32_t>(slot);
-        }
-        distances(store.inner_metric(), query, store.rows(), std::span(slots).first(count),
-                  distance);
-      } else {
-        count = end - begin;
-        distances(store.inner_metric(), query, store.rows().slice(begin, count), distance);
+      for (size_t slot = begin; slot < std::min(last, begin + kBatch); ++slot) {
+        // Before its vector is read: that of a dead slot may be changing.
+        if (!store.is_live(slot)) continue;
+        if (ask_first && !filter->accepts(store.id(slot))) continue;
+        slots[count++] = static_cast<uint32_t>(slot);
       }
+      ranker.distances(std::span(slots).first(count), distance);
       computed += count;
       for (size_t i = 0; i < count; ++i) {
         if (!(distance[i] <= select.threshold())) continue;
-        const size_t slot = gather ? slots[i] : begin + i;
-        if (gather || accepted(slot)) select.push({store.id(slot), distance[i]});
+        const ItemId id = store.id(slots[i]);
+        if (filter == nullptr || ask_first || filter->accepts(id)) select.push({id, distance[i]});
       }
     }
     nearest[first / kBlock] = select.take();

@@ -8,7 +8,7 @@
 
 namespace carya {
 
-// Exact search over all live slots, in the store's own order of numbers: `query` as prepared()
+// Search over all live slots, exact if the vectors are (see Ranker): `query` as prepared()
 // gives it.  What FlatIndex does, and a graph for filters that leave few items.
 std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
                       const SearchOptions& options);

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "carya/core/parallel.h"
 
 namespace carya {
 namespace {
 
-constexpr size_t kLineFloats = kMatrixAlignment / sizeof(float);
+constexpr size_t kSample = 2048;       // vectors that a range is learnt from
+constexpr size_t kTrainingGrowth = 4;  // after which it is learnt anew: O(1) work an item in all
 
 void normalize(std::span<float> row) {
   double sum = 0;  // double: squares of 1e30 do not overflow
@@ -20,9 +22,25 @@ void normalize(std::span<float> row) {
 
 }  // namespace
 
-VectorStore::VectorStore(size_t dim, Metric metric)
-    : dim_(dim), stride_((dim + kLineFloats - 1) / kLineFloats * kLineFloats), metric_(metric) {
+void VectorStorage::validate(size_t dim) const {
+  require(exact || codes,
+          "an index keeps exact vectors, codes, or both: the storage names neither");
+  require(!exact || *exact == RowFormat::kF32 || *exact == RowFormat::kBf16,
+          "exact vectors are f32 or bf16: int8 and int4 are codes");
+  require(!codes || *codes == RowFormat::kInt8 || *codes == RowFormat::kInt4,
+          "codes are int8 or int4: f32 and bf16 are exact vectors");
+  require(!codes || dim <= kMaxCodeDim, "codes have at most {} dims, not {}: keep f32 alone",
+          kMaxCodeDim, dim);
+}
+
+VectorStore::VectorStore(size_t dim, Metric metric, const VectorStorage& storage)
+    : dim_(dim),
+      metric_(metric),
+      storage_(storage),
+      slot_of_(std::make_shared<std::unordered_map<ItemId, uint32_t>>()) {
   require(dim >= 1, "an index of 0 dims can tell nothing apart: dim must be at least 1");
+  storage.validate(dim);
+  exact_.emplace(storage.exact.value_or(RowFormat::kF32), inner_metric(), dim);
 }
 
 std::vector<float, CacheLineAllocator<float>> VectorStore::prepared(
@@ -34,7 +52,7 @@ std::vector<float, CacheLineAllocator<float>> VectorStore::prepared(
   return prepared;
 }
 
-void VectorStore::check_new(std::span<const ItemId> ids, MatrixView<const float> vectors) {
+void VectorStore::check_rows(std::span<const ItemId> ids, MatrixView<const float> vectors) {
   require(ids.size() == vectors.rows(), "{} ids came with {} vectors: each needs one", ids.size(),
           vectors.rows());
   require(vectors.rows() == 0 || vectors.cols() == dim_, "the vectors have {} dims, the index {}",
@@ -48,9 +66,77 @@ void VectorStore::check_new(std::span<const ItemId> ids, MatrixView<const float>
   const auto twice = std::ranges::adjacent_find(sorted);
   require(twice == sorted.end(), "id {} comes twice: an id names one item",
           twice == sorted.end() ? 0 : *twice);
+}
+
+void VectorStore::check_new(std::span<const ItemId> ids, MatrixView<const float> vectors) {
+  check_rows(ids, vectors);
   for (ItemId id : ids) {
-    require(!slot_of_.contains(id), "id {} is in the index already: remove it first", id);
+    require(!slot_of_->contains(id), "id {} is in the index already: remove or update it", id);
   }
+}
+
+void VectorStore::check_known(std::span<const ItemId> ids, MatrixView<const float> vectors) {
+  check_rows(ids, vectors);
+  for (ItemId id : ids) {
+    require(slot_of_->contains(id), "id {} is not in the index: add it", id);
+  }
+}
+
+bool VectorStore::train(MatrixView<const float> vectors) {
+  const size_t n = n_live_ + vectors.rows();
+  // Without exact vectors a second range would be learnt from what the first has rounded.
+  if (!storage_.codes || n < kMinTraining || !exact_ || (n_trained_ > 0 && !storage_.exact) ||
+      n < kTrainingGrowth * n_trained_) {
+    return false;
+  }
+  n_trained_ = n;
+  std::vector<uint32_t> live;
+  for (uint32_t slot = 0; slot < n_slots(); ++slot) {
+    if (is_live(slot)) live.push_back(slot);
+  }
+  // Vector i of those that are there and those that come.
+  const auto read = [&](size_t i, std::span<float> vector) {
+    if (i < live.size()) return ranked().read(live[i], vector);
+    std::ranges::copy(vectors.row(i - live.size()), vector.begin());
+    if (metric_ == Metric::kCosine) normalize(vector);
+  };
+  const size_t n_sample = std::min(kSample, n);
+  auto sample = Matrix<float>::uninitialized(n_sample, dim_);
+  for (size_t i = 0; i < n_sample; ++i) read(i * n / n_sample, sample.row(i));
+  std::vector<float> low(dim_, INFINITY), high(dim_, -INFINITY);
+  std::mutex merging;  // the least and the largest do not depend on the order
+  parallel_for(0, n, 4096, [&](size_t first, size_t last) {
+    std::vector<float> vector(dim_), least(dim_, INFINITY), largest(dim_, -INFINITY);
+    for (size_t i = first; i < last; ++i) {
+      read(i, vector);
+      for (size_t j = 0; j < dim_; ++j) {
+        least[j] = std::min(least[j], vector[j]);
+        largest[j] = std::max(largest[j], vector[j]);
+      }
+    }
+    const std::lock_guard lock(merging);
+    for (size_t j = 0; j < dim_; ++j) {
+      low[j] = std::min(low[j], least[j]);
+      high[j] = std::max(high[j], largest[j]);
+    }
+  });
+  Rows codes(*storage_.codes, inner_metric(), dim_);
+  const bool useful = codes.train(sample, low, high) || !storage_.exact;
+  if (!useful && !codes_) return false;
+  codes_.reset();
+  if (useful) {
+    codes_ = std::move(codes);
+    codes_->resize(n_slots());
+    parallel_for(0, n_slots(), 1024, [&](size_t first, size_t last) {
+      std::vector<float> vector(dim_);
+      for (size_t slot = first; slot < last; ++slot) {
+        exact_->read(slot, vector);
+        codes_->write(slot, vector);
+      }
+    });
+  }
+  if (!storage_.exact) exact_.reset();
+  return true;
 }
 
 void VectorStore::place(std::span<const uint32_t> slots, std::span<const ItemId> ids,
@@ -59,95 +145,165 @@ void VectorStore::place(std::span<const uint32_t> slots, std::span<const ItemId>
   own();
   size_t n = n_slots();
   for (uint32_t slot : slots) n = std::max(n, size_t{slot} + 1);
-  vectors_.resize(n * stride_);
+  if (exact_) exact_->resize(n);
+  if (codes_) codes_->resize(n);
   ids_.resize(n);
   live_.resize(n);
-  float* const rows = vectors_.mutable_data();
   parallel_for(0, slots.size(), 1024, [&](size_t first, size_t last) {
+    std::vector<float> vector(dim_);
     for (size_t i = first; i < last; ++i) {
-      const std::span<float> row(rows + slots[i] * stride_, dim_);
-      std::ranges::copy(vectors.row(i), row.begin());
-      if (metric_ == Metric::kCosine) normalize(row);
+      std::ranges::copy(vectors.row(i), vector.begin());
+      if (metric_ == Metric::kCosine) normalize(vector);
+      if (exact_) exact_->write(slots[i], vector);
+      if (codes_) codes_->write(slots[i], vector);
     }
   });
   for (size_t i = 0; i < slots.size(); ++i) {
     CARYA_ASSERT(!live_[slots[i]]);
     ids_.mutable_data()[slots[i]] = ids[i];
-    live_.mutable_data()[slots[i]] = 1;
-    slot_of_.emplace(ids[i], slots[i]);
+    store_shared(live_.mutable_data()[slots[i]], 1);
+    (*slot_of_)[ids[i]] = slots[i];
   }
   n_live_ += slots.size();
 }
 
 std::optional<uint32_t> VectorStore::find(ItemId id) {
   index_ids();
-  const auto found = slot_of_.find(id);
-  if (found == slot_of_.end()) return std::nullopt;
+  const auto found = slot_of_->find(id);
+  if (found == slot_of_->end()) return std::nullopt;
   return found->second;
 }
 
 void VectorStore::kill(uint32_t slot) {
   CARYA_ASSERT(is_live(slot));
   index_ids();
-  slot_of_.erase(ids_[slot]);
-  live_.mutable_data()[slot] = 0;
+  // An update has given the id to another slot already.
+  const auto found = slot_of_->find(ids_[slot]);
+  if (found != slot_of_->end() && found->second == slot) slot_of_->erase(found);
+  store_shared(live_.mutable_data()[slot], 0);
   --n_live_;
 }
 
 void VectorStore::move(uint32_t from, uint32_t to) {
   CARYA_ASSERT(is_live(from) && !is_live(to));
   index_ids();
-  std::copy_n(vector(from), stride_, vectors_.mutable_data() + to * stride_);
+  for (std::optional<Rows>* rows : {&exact_, &codes_}) {
+    if (!*rows) continue;
+    std::byte* const bytes = (*rows)->bytes().mutable_data();
+    const size_t stride = (*rows)->stride();
+    std::copy_n(bytes + from * stride, stride, bytes + to * stride);
+  }
   ids_.mutable_data()[to] = ids_[from];
-  std::swap(live_.mutable_data()[from], live_.mutable_data()[to]);
-  slot_of_[ids_[to]] = to;
+  live_.mutable_data()[to] = 1;
+  live_.mutable_data()[from] = 0;
+  (*slot_of_)[ids_[to]] = to;
 }
 
-void VectorStore::reserve(size_t n) {
-  vectors_.reserve(n * stride_);
-  ids_.reserve(n);
-  live_.reserve(n);
+void VectorStore::reallocate(size_t n) {
+  if (exact_) exact_->reallocate(n);
+  if (codes_) codes_->reallocate(n);
+  ids_.reallocate(n);
+  live_.reallocate(n);
 }
 
 void VectorStore::truncate(size_t n) {
-  vectors_.resize(n * stride_);
+  if (exact_) exact_->resize(n);
+  if (codes_) codes_->resize(n);
   ids_.resize(n);
   live_.resize(n);
 }
 
 void VectorStore::own() {
-  vectors_.own();
+  if (exact_) exact_->bytes().own();
+  if (codes_) codes_->bytes().own();
   ids_.own();
   live_.own();
 }
 
-void VectorStore::index_ids() {
-  if (slot_of_.size() == n_live_) return;
-  slot_of_.reserve(n_live_);
-  for (uint32_t slot = 0; slot < n_slots(); ++slot) {
-    if (is_live(slot)) slot_of_.emplace(ids_[slot], slot);
+VectorStore VectorStore::ordered(std::span<const uint32_t> slots) const {
+  VectorStore to(dim_, metric_, storage_);
+  to.n_trained_ = n_trained_;
+  to.exact_ = exact_;
+  to.codes_ = codes_;
+  for (std::optional<Rows>* rows : {&to.exact_, &to.codes_}) {
+    if (!*rows) continue;
+    const RowSet from = (*rows)->set();
+    (*rows)->bytes() = {};
+    (*rows)->resize(slots.size());
+    std::byte* const bytes = (*rows)->bytes().mutable_data();
+    parallel_for(0, slots.size(), 4096, [&](size_t first, size_t last) {
+      for (size_t i = first; i < last; ++i) {
+        std::copy_n(from.row(slots[i]), from.stride, bytes + i * from.stride);
+      }
+    });
   }
-  if (slot_of_.size() != n_live_) {
+  to.ids_.resize(slots.size());
+  to.live_.resize(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    to.ids_.mutable_data()[i] = ids_[slots[i]];
+    to.live_.mutable_data()[i] = live_[slots[i]];
+    to.n_live_ += live_[slots[i]];
+  }
+  return to;
+}
+
+void VectorStore::index_ids() {
+  if (is_indexed_) return;
+  slot_of_->reserve(n_live_);
+  for (uint32_t slot = 0; slot < n_slots(); ++slot) {
+    if (is_live(slot)) slot_of_->emplace(ids_[slot], slot);
+  }
+  if (slot_of_->size() != n_live_) {
     throw Error(ErrorKind::kCorrupt, "the index has items with equal ids: build it again");
   }
+  is_indexed_ = true;
 }
 
 void VectorStore::save(ContainerWriter& out) const {
-  out.add("vectors", vectors_.values());
+  if (exact_) out.add("vectors", exact_->bytes().values());
+  if (codes_) {
+    out.add("codes", codes_->bytes().values());
+    out.add_value("code_scale", codes_->quantizer().scale);
+    out.add_value("code_error", codes_->quantizer().error);
+    out.add("code_offsets", std::span<const float>(codes_->quantizer().offsets));
+  }
+  out.add_value("n_trained", uint64_t{n_trained_});
   out.add("ids", ids_.values());
   out.add("live", live_.values());
 }
 
-VectorStore VectorStore::open(const Container& in, size_t dim, Metric metric) {
-  VectorStore store(dim, metric);
-  store.vectors_ = Column<float>::mapped(in.array<float>("vectors"));
+VectorStore VectorStore::open(const Container& in, size_t dim, Metric metric,
+                              const VectorStorage& storage) {
+  VectorStore store(dim, metric, storage);
   store.ids_ = Column<ItemId>::mapped(in.array<ItemId>("ids"));
   store.live_ = Column<uint8_t>::mapped(in.array<uint8_t>("live"));
   const size_t n = store.n_slots();
-  if (n > kMaxSlots || store.vectors_.size() != n * store.stride_ || store.live_.size() != n) {
-    in.fail(
-        fmt::format("{} vectors of {} dims do not match {} ids", store.vectors_.size(), dim, n));
+  if (in.has("n_trained")) store.n_trained_ = in.value<uint64_t>("n_trained");
+  if (in.has("vectors")) {
+    store.exact_->bytes() = Column<std::byte>::mapped(in.array<std::byte>("vectors"));
+  } else {
+    store.exact_.reset();
   }
+  if (in.has("codes")) {
+    if (!storage.codes) in.fail("it has codes, but its header names none");
+    store.codes_.emplace(*storage.codes, store.inner_metric(), dim);
+    store.codes_->bytes() = Column<std::byte>::mapped(in.array<std::byte>("codes"));
+    const auto offsets = in.array<float>("code_offsets");
+    const auto scale = in.value<float>("code_scale"), error = in.value<float>("code_error");
+    const auto finite = [](float x) { return std::isfinite(x); };
+    if (offsets.size() != dim || !std::ranges::all_of(offsets, finite) || !(scale >= kLeastScale) ||
+        !std::isfinite(scale) || !std::isfinite(error)) {
+      in.fail("the range of the codes is not one");
+    }
+    store.codes_->set_quantizer(
+        {.scale = scale, .offsets = {offsets.begin(), offsets.end()}, .error = error});
+  }
+  if (!store.exact_ && (!store.codes_ || storage.exact)) in.fail("the vectors are missing");
+  bool match = n <= kMaxSlots && store.live_.size() == n;
+  for (const std::optional<Rows>* rows : {&store.exact_, &store.codes_}) {
+    match = match && (!*rows || (*rows)->bytes().size() == n * (*rows)->stride());
+  }
+  if (!match) in.fail(fmt::format("the vectors of {} dims do not match {} ids", dim, n));
   for (uint8_t live : store.live_.values()) {
     if (live > 1) in.fail("an item is neither live nor dead");
     store.n_live_ += live;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -10,39 +11,60 @@
 #include "carya/core/matrix.h"
 #include "carya/index/column.h"
 #include "carya/index/index.h"
-#include "carya/simd/distance.h"
+#include "carya/index/rows.h"
 
 namespace carya {
 
 constexpr uint32_t kNoSlot = 0xffffffffu;
 constexpr size_t kMaxSlots = size_t{1} << 31;  // a search marks a slot with one bit
 constexpr size_t kMaxDim = size_t{1} << 20;    // more is a damaged header
+constexpr size_t kMaxCodeDim = 130'000;        // integer sums overflow beyond
+
+// What an index keeps of each vector; at least one of the two.
+struct VectorStorage {
+  // What answers are ranked by: kF32, kBf16, or nothing.
+  std::optional<RowFormat> exact = RowFormat::kF32;
+  // A smaller form that a graph is walked on: kInt8, kInt4, or nothing.
+  std::optional<RowFormat> codes;
+  void validate(size_t dim) const;
+};
 
 // The vectors and ids of an index, one slot each, rows padded to cache lines.  Cosine vectors are
 // normalised when they come, so that their distance is 1 - a.b; a zero vector stays zero, at
 // distance 1 from everything.  Removed slots stay in place, dead, until they are reused.
+//
+// Codes need numbers to learn their range from: they come with the kMinTraining-th item, and anew
+// whenever the items are four times as many.  Until then, exact vectors are kept in any case, as
+// f32 where the storage names none.  Where the storage has exact vectors and codes are too coarse
+// to tell neighbours apart, there are none.
+//
+// A copy is what readers hold: it shares the arrays, see Column.
 class VectorStore {
  public:
-  VectorStore(size_t dim, Metric metric);
+  VectorStore(size_t dim, Metric metric, const VectorStorage& storage = {});
 
   size_t dim() const noexcept { return dim_; }
-  size_t stride() const noexcept { return stride_; }
   Metric metric() const noexcept { return metric_; }
+  const VectorStorage& storage() const noexcept { return storage_; }
   size_t n_slots() const noexcept { return ids_.size(); }
   size_t n_live() const noexcept { return n_live_; }
-  const float* vectors() const noexcept { return vectors_.data(); }
-  const float* vector(size_t slot) const noexcept { return vectors_.data() + slot * stride_; }
-  MatrixView<const float> rows() const noexcept {
-    return {vectors_.data(), n_slots(), dim_, stride_};
-  }
+  size_t capacity() const noexcept { return live_.capacity(); }
   ItemId id(size_t slot) const noexcept { return ids_[slot]; }
-  bool is_live(size_t slot) const noexcept { return live_[slot] != 0; }
+  bool is_live(size_t slot) const noexcept { return load_shared(live_[slot]) != 0; }
 
-  // What orders the stored vectors: squared L2 or the negative product.  shown() turns its values
-  // into the metric's.
+  // What orders the stored vectors: squared L2 or the negative product.
   Metric inner_metric() const noexcept {
     return metric_ == Metric::kCosine ? Metric::kInnerProduct : metric_;
   }
+  const Rows& walked() const noexcept { return codes_ ? *codes_ : *exact_; }  // the small rows
+  const Rows& ranked() const noexcept { return exact_ ? *exact_ : *codes_; }  // the exact rows
+  bool has_codes() const noexcept { return codes_.has_value(); }
+  bool has_exact() const noexcept { return exact_.has_value(); }
+  // What identical vectors have alone, but for codes and collisions.
+  std::span<const std::byte> identity(size_t slot) const noexcept {
+    return {ranked().set().row(slot), ranked().stride()};
+  }
+  // A kernel's value of ranked() as the metric's.
   float shown(float inner) const noexcept {
     return metric_ == Metric::kCosine ? 1.0f + inner : inner;
   }
@@ -53,31 +75,47 @@ class VectorStore {
   // Throws kInvalidArgument, and changes nothing, on a wrong dim, a NaN, an id that is there or
   // that comes twice, or more than kMaxSlots.
   void check_new(std::span<const ItemId> ids, MatrixView<const float> vectors);
-  // Fills dead or new slots; ids and vectors as check_new took them.  Appends when slots[i] is
-  // n_slots() + j, in rising order.
+  // The same for new vectors of ids that must all be there.
+  void check_known(std::span<const ItemId> ids, MatrixView<const float> vectors);
+  // Learns the codes' range if that is due when `vectors` come: then all rows are in new memory.
+  // True if it did.
+  bool train(MatrixView<const float> vectors);
+  // Fills dead or new slots; ids and vectors as check_new or check_known took them: the slot that
+  // an id had before is to be killed then.  Appends when slots[i] is n_slots() + j, in rising
+  // order.
   void place(std::span<const uint32_t> slots, std::span<const ItemId> ids,
              MatrixView<const float> vectors);
-  void reserve(size_t n_slots);
+  void reallocate(size_t n_slots);          // all arrays move to new memory
   std::optional<uint32_t> find(ItemId id);  // slot of a live item
   void kill(uint32_t slot);
   // The item of `from` moves to the dead slot `to`.
   void move(uint32_t from, uint32_t to);
   void truncate(size_t n_slots);  // only dead slots may go
   void own();                     // copies mapped arrays to memory
+  // The same items with item slots[i] in slot i; the arrays are new.
+  VectorStore ordered(std::span<const uint32_t> slots) const;
 
   void save(ContainerWriter& out) const;
   // Throws kCorrupt if sizes disagree.
-  static VectorStore open(const Container& in, size_t dim, Metric metric);
+  static VectorStore open(const Container& in, size_t dim, Metric metric,
+                          const VectorStorage& storage = {});
+
+  static constexpr size_t kMinTraining = 1024;
 
  private:
+  void check_rows(std::span<const ItemId> ids, MatrixView<const float> vectors);
   void index_ids();  // fills slot_of_ when it is first needed
-  size_t dim_, stride_;
+  size_t dim_;
   Metric metric_;
+  VectorStorage storage_;
   size_t n_live_ = 0;
-  Column<float> vectors_;                         // [n_slots, stride]
-  Column<ItemId> ids_;                            // [n_slots]
-  Column<uint8_t> live_;                          // [n_slots]
-  std::unordered_map<ItemId, uint32_t> slot_of_;  // empty after open() until something changes
+  size_t n_trained_ = 0;  // items when the codes' range was learnt
+  std::optional<Rows> exact_, codes_;
+  Column<ItemId> ids_;    // [n_slots]
+  Column<uint8_t> live_;  // [n_slots]
+  // Filled at the first change; the writer's, copies for readers leave it alone.
+  bool is_indexed_ = false;
+  std::shared_ptr<std::unordered_map<ItemId, uint32_t>> slot_of_;
 };
 
 }  // namespace carya

@@ -1,0 +1,55 @@
+#include "carya/index/query.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "carya/core/error.h"
+#include "carya/core/parallel.h"
+
+namespace carya {
+namespace {
+
+constexpr size_t kQueriesPerTask = 8;  // of 20 us and more each
+constexpr size_t kGrowth = 4;          // of k: the last search does three quarters of the work
+
+}  // namespace
+
+std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const float> queries,
+                                           const SearchOptions& options) {
+  require(options.k >= 1, "k is 0: ask for at least one neighbour");
+  require(queries.rows() == 0 || queries.cols() == index.dim(),
+          "the queries have {} dims, the index {}", queries.cols(), index.dim());
+  require_finite(queries, "query");
+  std::vector<std::vector<Hit>> hits(queries.rows());
+  std::vector<SearchStats> stats(queries.rows());
+  parallel_for(0, queries.rows(), kQueriesPerTask, [&](size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) {
+      SearchOptions own = options;
+      own.stats = &stats[i];
+      hits[i] = index.search(queries.row(i), own);
+    }
+  });
+  for (const SearchStats& one : stats) {
+    if (options.stats == nullptr) break;
+    options.stats->n_distances += one.n_distances;
+    options.stats->n_hops += one.n_hops;
+  }
+  return hits;
+}
+
+std::vector<Hit> search_range(const Index& index, std::span<const float> query, float radius,
+                              const SearchOptions& options) {
+  require(!std::isnan(radius), "the radius is not a number");
+  SearchOptions wider = options;
+  while (true) {
+    std::vector<Hit> hits = index.search(query, wider);
+    if (hits.size() < wider.k || hits.back().distance > radius) {
+      std::erase_if(hits, [&](const Hit& hit) { return hit.distance > radius; });
+      return hits;
+    }
+    wider.k *= kGrowth;
+    wider.effort *= kGrowth;
+  }
+}
+
+}  // namespace carya

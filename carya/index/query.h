@@ -1,0 +1,22 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "carya/index/index.h"
+
+namespace carya {
+
+// Questions to any index that are made of searches.
+
+// [queries.rows()]: what search() answers to each row, on all threads.  Throws as search() does.
+std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const float> queries,
+                                           const SearchOptions& options = {});
+
+// All items no farther than `radius` (in the metric's unit), nearest first, as far as searches find
+// them: all where the index is exact.  It asks for ever more neighbours, options.k at first, until
+// one is farther.  options.effort: as a multiple of what is asked for, effort / k.
+std::vector<Hit> search_range(const Index& index, std::span<const float> query, float radius,
+                              const SearchOptions& options = {});
+
+}  // namespace carya

@@ -1,0 +1,64 @@
+#include "carya/index/query.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "carya/index/flat.h"
+#include "carya/index/hnsw.h"
+#include "carya/index/test_data.h"
+
+namespace carya {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TEST(SearchRange, FindsAllWithinTheRadiusAndNoOthers) {
+  const Matrix<float> vectors = random_points(2000, 4, 1), queries = random_points(10, 4, 2);
+  FlatIndex flat(4, Metric::kSquaredL2);
+  flat.add(ids_from(0, 2000), vectors);
+  Hnsw graph(4, Metric::kSquaredL2);
+  graph.add(ids_from(0, 2000), vectors);
+  for (size_t q = 0; q < queries.rows(); ++q) {
+    for (float radius : {0.0f, 0.1f, 1.0f, 3.0f, 100.0f}) {
+      std::vector<Hit> expected =
+          naive_search(vectors, 0, queries.row(q), 2000, Metric::kSquaredL2);
+      std::erase_if(expected, [&](const Hit& hit) { return hit.distance > radius; });
+      EXPECT_EQ(ids_of(search_range(flat, queries.row(q), radius)), ids_of(expected)) << radius;
+      const auto found = search_range(graph, queries.row(q), radius, {.k = 20, .effort = 200});
+      EXPECT_EQ(ids_of(found), ids_of(expected)) << radius;
+    }
+  }
+}
+
+TEST(SearchRange, TakesFiltersAndNegativeDistances) {
+  const Matrix<float> vectors = random_points(300, 4, 3);
+  FlatIndex index(4, Metric::kInnerProduct);
+  index.add(ids_from(0, 300), vectors);
+  const EveryNth filter(3);
+  const auto hits = search_range(index, vectors.row(0), -1.0f, {.k = 1, .filter = &filter});
+  std::vector<Hit> expected = naive_search(vectors, 0, vectors.row(0), 300, Metric::kInnerProduct);
+  std::erase_if(expected, [](const Hit& hit) { return hit.distance > -1.0f || hit.id % 3 != 0; });
+  EXPECT_EQ(ids_of(hits), ids_of(expected));
+  EXPECT_THAT(search_range(FlatIndex(4, Metric::kCosine), vectors.row(0), 2.0f), IsEmpty());
+  EXPECT_THAT(message([&] { search_range(index, vectors.row(0), NAN); }), HasSubstr("radius"));
+}
+
+TEST(SearchBatch, AnswersAsSingleSearchesDo) {
+  const Matrix<float> vectors = random_points(3000, 8, 4), queries = random_points(100, 8, 5);
+  Hnsw index(8, Metric::kCosine);
+  index.add(ids_from(0, 3000), vectors);
+  SearchStats all, each;
+  const auto hits = search_batch(index, queries, {.k = 5, .effort = 20, .stats = &all});
+  ASSERT_THAT(hits, SizeIs(100));
+  for (size_t q = 0; q < 100; ++q) {
+    EXPECT_EQ(hits[q], index.search(queries.row(q), {.k = 5, .effort = 20, .stats = &each}));
+  }
+  EXPECT_EQ(all.n_distances, each.n_distances);
+  EXPECT_THAT(search_batch(index, {}), IsEmpty());
+  EXPECT_THAT(message([&] { search_batch(index, random_points(2, 7, 6)); }), HasSubstr("7 dims"));
+}
+
+}  // namespace
+}  // namespace carya
