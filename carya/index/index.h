@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -71,6 +72,9 @@ class Index {
   // Atomic.  Throws kIo.
   virtual void save(const std::filesystem::path& path) const = 0;
 };
+
+// Makes an empty index: for what works on any of them.
+using IndexFactory = std::function<std::unique_ptr<Index>(size_t dim, Metric metric)>;
 
 // Opens what any Index::save wrote, by mapping it: the only place that knows all index types.
 // Throws kNotFound, kCorrupt.
