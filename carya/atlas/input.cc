@@ -18,9 +18,7 @@ using Json = nlohmann::json;
 
 bool is_vector_file(const fs::path& path) {
   if (path == "-") return false;
-  const InputFormat format = input_format(path);
-  return format == InputFormat::kNpy || format == InputFormat::kFvecs ||
-         format == InputFormat::kIdx;
+  return holds_vectors(input_format(path));
 }
 
 // What changes when an input does: bytes and time of a file, or of all files of a folder.

@@ -40,11 +40,25 @@ struct ReadOptions {
   char delimiter = 0;          // 0: tab for .tsv, else the likeliest of , ; tab |
 };
 
-enum class InputFormat { kFolder, kLines, kCsv, kTsv, kJsonLines, kNpy, kFvecs, kIdx };
+enum class InputFormat {
+  kFolder,
+  kLines,
+  kCsv,
+  kTsv,
+  kJsonLines,
+  kNpy,
+  kFvecs,
+  kBvecs,
+  kIvecs,
+  kIdx,
+  kHdf5
+};
 std::string_view input_format_name(InputFormat format);
+bool holds_vectors(InputFormat format);  // for read_vectors(); the others are for open_records()
 
-// By the name: folder, .txt, .csv, .tsv/.tab, .jsonl/.ndjson, .npy, .fvecs, IDX (*.idx,
-// *-idx3-ubyte). Throws kNotFound, or kInvalidArgument listing what can be read.
+// By the name: folder, .txt, .csv, .tsv/.tab, .jsonl/.ndjson, .npy, .fvecs/.bvecs/.ivecs,
+// .hdf5/.h5, IDX (*.idx, *-idx3-ubyte). Throws kNotFound, or kInvalidArgument listing what can be
+// read.
 InputFormat input_format(const std::filesystem::path& path);
 
 // For the text formats; "-" is standard input: JSON lines if it begins with '{', delimited if a

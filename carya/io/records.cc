@@ -116,11 +116,37 @@ std::string_view input_format_name(InputFormat format) {
       return "npy";
     case InputFormat::kFvecs:
       return "fvecs";
+    case InputFormat::kBvecs:
+      return "bvecs";
+    case InputFormat::kIvecs:
+      return "ivecs";
+    case InputFormat::kHdf5:
+      return "hdf5";
     case InputFormat::kIdx:
       return "idx";
   }
   CARYA_ASSERT(false);
   return {};
+}
+
+bool holds_vectors(InputFormat format) {
+  switch (format) {
+    case InputFormat::kFolder:
+    case InputFormat::kLines:
+    case InputFormat::kCsv:
+    case InputFormat::kTsv:
+    case InputFormat::kJsonLines:
+      return false;
+    case InputFormat::kNpy:
+    case InputFormat::kFvecs:
+    case InputFormat::kBvecs:
+    case InputFormat::kIvecs:
+    case InputFormat::kIdx:
+    case InputFormat::kHdf5:
+      return true;
+  }
+  CARYA_ASSERT(false);
+  return false;
 }
 
 InputFormat input_format(const fs::path& path) {
@@ -139,6 +165,8 @@ InputFormat input_format(const fs::path& path) {
       {".tsv", InputFormat::kTsv},         {".tab", InputFormat::kTsv},
       {".jsonl", InputFormat::kJsonLines}, {".ndjson", InputFormat::kJsonLines},
       {".npy", InputFormat::kNpy},         {".fvecs", InputFormat::kFvecs},
+      {".bvecs", InputFormat::kBvecs},     {".ivecs", InputFormat::kIvecs},
+      {".hdf5", InputFormat::kHdf5},       {".h5", InputFormat::kHdf5},
       {".idx", InputFormat::kIdx}};
   for (const auto& [name, format] : kByExtension) {
     if (extension == name) return format;
@@ -150,7 +178,8 @@ InputFormat input_format(const fs::path& path) {
   throw Error(
       ErrorKind::kInvalidArgument,
       fmt::format("{}: the kind of file cannot be told from its name; known are folders, .txt, "
-                  ".csv, .tsv, .jsonl, .npy, .fvecs and IDX (*.idx, *-idx3-ubyte)",
+                  ".csv, .tsv, .jsonl, .npy, .fvecs, .bvecs, .ivecs, .hdf5 and IDX (*.idx, "
+                  "*-idx3-ubyte)",
                   path.string()));
 }
 

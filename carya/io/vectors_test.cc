@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -34,32 +35,34 @@ std::string raw(std::initializer_list<T> values) {
 }
 
 TEST(Npy, ReadsTypesOrdersAndShapes) {
-  EXPECT_THAT(parse_npy(bytes(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }",
-                                  raw<double>({1.5, -2}))),
-                        "t")
-                  .flat(),
-              ElementsAre(1.5f, -2));
-  EXPECT_THAT(parse_npy(bytes(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2)}",
-                                  "\x01\x02\x03\x04")),
-                        "t")
+  EXPECT_THAT(
+      parse_npy<float>(bytes(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }",
+                                 raw<double>({1.5, -2}))),
+                       "t")
+          .flat(),
+      ElementsAre(1.5f, -2));
+  EXPECT_THAT(parse_npy<float>(bytes(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2)}",
+                                         "\x01\x02\x03\x04")),
+                               "t")
                   .flat(),
               ElementsAre(1, 3, 2, 4));
-  EXPECT_THAT(parse_npy(bytes(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,)}",
-                                  std::string_view("\x00\x05\xff\xff", 4))),
-                        "t")
+  EXPECT_THAT(parse_npy<float>(bytes(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,)}",
+                                         std::string_view("\x00\x05\xff\xff", 4))),
+                               "t")
                   .flat(),
               ElementsAre(5, -1));
   // halves: 1, -2, the smallest subnormal, 65504
-  EXPECT_THAT(parse_npy(bytes(npy("{'descr': '<f2', 'fortran_order': False, 'shape': (4, 1)}",
-                                  raw<uint16_t>({0x3C00, 0xC000, 0x0001, 0x7BFF}))),
-                        "t")
-                  .flat(),
-              ElementsAre(1, -2, 5.9604645e-8f, 65504));
-  EXPECT_EQ(
-      parse_npy(bytes(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}", "")), "t")
-          .rows(),
-      0u);
-  const auto cube = parse_npy(
+  EXPECT_THAT(
+      parse_npy<float>(bytes(npy("{'descr': '<f2', 'fortran_order': False, 'shape': (4, 1)}",
+                                 raw<uint16_t>({0x3C00, 0xC000, 0x0001, 0x7BFF}))),
+                       "t")
+          .flat(),
+      ElementsAre(1, -2, 5.9604645e-8f, 65504));
+  EXPECT_EQ(parse_npy<float>(
+                bytes(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3)}", "")), "t")
+                .rows(),
+            0u);
+  const auto cube = parse_npy<float>(
       bytes(npy("{'descr': '|i1', 'fortran_order': False, 'shape': (1, 2, 2)}", "abcd")), "t");
   EXPECT_EQ(cube.cols(), 4u);
 }
@@ -67,7 +70,7 @@ TEST(Npy, ReadsTypesOrdersAndShapes) {
 TEST(Npy, RefusesWhatDoesNotFit) {
   const auto reason = [](const std::string& file) {
     try {
-      parse_npy(bytes(file), "t.npy");
+      parse_npy<float>(bytes(file), "t.npy");
     } catch (const Error& error) {
       return std::string(error.what());
     }
@@ -114,6 +117,37 @@ TEST(Fvecs, ReadsAndChecks) {
       raw<int32_t>({2}) + raw<float>({1, 2}) + raw<int32_t>({1}) + raw<float>({3, 4});
   EXPECT_THAT([&] { parse_fvecs(bytes(mixed), "t"); },
               ThrowsMessage<Error>(HasSubstr("vector 1 has dim 1")));
+}
+
+TEST(Bvecs, ReadsBytes) {
+  const std::string two = raw<int32_t>({3}) + "\x01\xff\x7f" + raw<int32_t>({3}) + "abc";
+  EXPECT_THAT(parse_bvecs(bytes(two), "t").flat(), ElementsAre(1, 255, 127, 97, 98, 99));
+  EXPECT_THAT([&] { parse_bvecs(bytes(two).first(13), "t"); },
+              ThrowsMessage<Error>(HasSubstr("no multiple of 7")));
+}
+
+TEST(Ivecs, ReadsIdsExactly) {
+  const std::string one = raw<int32_t>({2, 16'777'217, -1});  // not a float
+  EXPECT_THAT(parse_ivecs<int64_t>(bytes(one), "t").flat(), ElementsAre(16'777'217, -1));
+  EXPECT_THAT(parse_ivecs<float>(bytes(one), "t").flat(), ElementsAre(16'777'216, -1));
+}
+
+TEST(Ids, AreReadAsWrittenAndAreWhole) {
+  const std::string stem = testing::TempDir() + "/carya_ids_test_" + std::to_string(::getpid());
+  Matrix<int64_t> ids(2, 2);
+  std::ranges::copy(std::to_array<int64_t>({1, -1, int64_t{1} << 40, 3}), ids.data());
+  write_npy(stem + ".npy", ids);
+  EXPECT_TRUE(std::ranges::equal(read_ids(stem + ".npy").flat(), ids.flat()));
+  EXPECT_THAT([&] { write_ivecs(stem + ".ivecs", ids); },
+              ThrowsMessage<Error>(HasSubstr("does not fit the 32 bits")));
+  EXPECT_FALSE(fs::exists(stem + ".ivecs"));
+  ids(1, 0) = 7;
+  write_ivecs(stem + ".ivecs", ids);
+  EXPECT_TRUE(std::ranges::equal(read_ids(stem + ".ivecs").flat(), ids.flat()));
+  write_npy(stem + ".npy", Matrix<float>(1, 1));
+  EXPECT_THAT([&] { read_ids(stem + ".npy"); }, ThrowsMessage<Error>(HasSubstr("whole numbers")));
+  fs::remove(stem + ".npy");
+  fs::remove(stem + ".ivecs");
 }
 
 TEST(Idx, ReadsImagesAndChecks) {
