@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "carya/atlas/atlas_json.h"
+#include "carya/io/svg.h"
 
 namespace carya {
 namespace {
@@ -23,29 +24,6 @@ constexpr double kLeastHeight = 0.4;  // thinner topics are not drawn
 // Eight colours that the colour-blind tell apart (Okabe & Ito 2008), lightened for black text.
 constexpr const char* kColors[] = {"#f2c879", "#a8d8f0", "#8fd3b8", "#f5ee9e",
                                    "#8fb8d9", "#efb08c", "#dfb2cf", "#c9c9c9"};
-
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (char c : text) {
-    switch (c) {
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '&':
-        result += "&amp;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return result;
-}
 
 }  // namespace
 
@@ -65,7 +43,7 @@ std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
                                                                          size_t color) {
     const size_t depth = tree.depth(node);
     if (depth >= n_columns || height < kLeastHeight) return;
-    const std::string name = escaped(atlas.name(node).name);
+    const std::string name = escaped_xml(atlas.name(node).name);
     const bool is_root = node == NodeTree::kRoot;
     const double x = is_root ? 0 : kRootWidth + static_cast<double>(depth - 1) * column_width;
     const double width = is_root ? kRootWidth : column_width;
@@ -80,7 +58,7 @@ std::string draw_icicle(const Atlas& atlas, const PictureOptions& options) {
       fmt::format_to(std::back_inserter(svg),
                      "<text x=\"{:.1f}\" y=\"{:.1f}\">{} <tspan fill=\"#555555\">{}</tspan></text>",
                      x + 5, top + height / 2 + kFontSize / 3,
-                     escaped(shortened(atlas.name(node).name, fits)), tree.size(node));
+                     escaped_xml(shortened(atlas.name(node).name, fits)), tree.size(node));
     }
     svg += "</g>\n";
     const double scale = height / static_cast<double>(std::max<size_t>(tree.size(node), 1));
@@ -226,7 +204,7 @@ std::string draw_disk(const Atlas& atlas, const DiskPictureOptions& options) {
                    "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{:.1f}\" text-anchor=\"middle\" "
                    "fill=\"#202020\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\">"
                    "{}<title>{} items</title></text>\n",
-                   canvas.x(place), canvas.y(place) + size / 3, size, escaped(name),
+                   canvas.x(place), canvas.y(place) + size / 3, size, escaped_xml(name),
                    tree.size(node));
   }
   return svg + "</svg>\n";

@@ -41,6 +41,7 @@ class IvfPq final : public Index {
   void train(MatrixView<const float> points, Progress* progress = nullptr);
   bool is_trained() const noexcept { return quantizer_.n_parts() > 0; }
   size_t n_lists() const noexcept { return lists_.size(); }
+  const IvfPqOptions& options() const noexcept { return options_; }
 
   size_t dim() const noexcept override { return dim_; }
   size_t size() const noexcept override { return size_; }

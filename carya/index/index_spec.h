@@ -1,0 +1,54 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "carya/core/progress.h"
+#include "carya/index/index.h"
+
+namespace carya {
+
+// Which index to build, as people type it: a type, then its parameters.
+//
+//   "hnsw"   "hnsw:m=32,ef_construction=400,codes=int4"   "ivf_pq:lists=1024,bits=8"
+struct IndexSpec {
+  std::string type = "hnsw";
+  std::map<std::string, std::string, std::less<>> parameters = {};  // those named
+
+  // Throws kInvalidArgument listing the types, or what is no name=value.
+  static IndexSpec parse(std::string_view text);
+  std::string text() const;
+};
+
+// The types with their parameters and what these are when not named: one line each, for help.
+std::string index_types_help();
+
+// What an index needs, before it is built; within a tenth or so for more than 10,000 vectors.
+struct IndexEstimate {
+  size_t build_bytes;  // of memory while it is built, beside the vectors that are given
+  size_t file_bytes;
+  size_t open_bytes;  // of memory once all of the opened file was read
+};
+// Throws kInvalidArgument as build_index() does.
+IndexEstimate estimate_index(const IndexSpec& spec, Metric metric, size_t n, size_t dim);
+
+// Builds and fills an index of any type; ids and vectors as for Index::add().  Throws
+// kInvalidArgument for a parameter that the type does not have (listing those it has), or a value
+// that cannot be.
+std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric,
+                                   std::span<const ItemId> ids, MatrixView<const float> vectors,
+                                   Progress* progress = nullptr);
+
+// Seconds that build_index() will take about, from building it on a sample (and spending a
+// twentieth of the time on that); right within a factor of two.
+double estimate_build_seconds(const IndexSpec& spec, Metric metric,
+                              MatrixView<const float> vectors);
+
+// Its type and parameters, "m" -> "16": what can be told of any index.
+std::vector<std::pair<std::string, std::string>> index_facts(const Index& index);
+
+}  // namespace carya

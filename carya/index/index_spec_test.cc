@@ -1,0 +1,102 @@
+#include "carya/index/index_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "carya/index/test_data.h"
+
+namespace carya {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+TEST(IndexSpec, IsReadAndWritten) {
+  EXPECT_EQ(IndexSpec::parse("hnsw").text(), "hnsw");
+  const IndexSpec spec = IndexSpec::parse("hnsw:m=32,codes=int4");
+  EXPECT_EQ(spec.type, "hnsw");
+  EXPECT_EQ(spec.parameters.at("m"), "32");
+  EXPECT_EQ(spec.text(), "hnsw:codes=int4,m=32");
+  EXPECT_EQ(IndexSpec::parse("hnsw:").text(), "hnsw");
+}
+
+TEST(IndexSpec, SaysWhatCannotBe) {
+  const Matrix<float> points = random_points(50, 4, 1);
+  const auto build = [&](const std::string& spec) {
+    return message(
+        [&] { build_index(IndexSpec::parse(spec), Metric::kSquaredL2, ids_from(0, 50), points); });
+  };
+  EXPECT_THAT(build("tree"), HasSubstr("there are: hnsw, flat, ivf_pq"));
+  EXPECT_THAT(build("hnsw:m"), HasSubstr("'m' is no name=value"));
+  EXPECT_THAT(build("hnsw:m=1,m=2"), HasSubstr("m comes twice"));
+  EXPECT_THAT(build("hnsw:m=4x"), HasSubstr("m=4x is no whole number"));
+  EXPECT_THAT(build("hnsw:m=-4"), HasSubstr("no whole number"));
+  EXPECT_THAT(build("hnsw:codes=int2"), HasSubstr("none of int8, int4, none"));
+  EXPECT_THAT(build("hnsw:lists=3"), HasSubstr("no parameter 'lists'; it has: codes, ef_con"));
+  EXPECT_THAT(build("flat:m=3"), HasSubstr("no parameter 'm'"));
+  EXPECT_THAT(build("hnsw:m=1"), HasSubstr("m"));  // what the options say
+  EXPECT_THAT(message([] {
+                estimate_index({.type = "flat", .parameters = {{"m", "1"}}}, Metric::kCosine, 1, 1);
+              }),
+              HasSubstr("no parameter 'm'"));
+}
+
+TEST(IndexSpec, BuildsWhatItSays) {
+  const Matrix<float> points = random_points(300, 8, 2);
+  const auto facts = [&](const std::string& spec) {
+    return index_facts(
+        *build_index(IndexSpec::parse(spec), Metric::kCosine, ids_from(7, 300), points));
+  };
+  const auto hnsw = facts("hnsw:m=8,ef_construction=50,exact=none,codes=int4");
+  for (const auto& fact : {std::pair("type", "hnsw"),
+                           {"m", "8"},
+                           {"ef_construction", "50"},
+                           {"exact", "none"},
+                           {"codes", "int4"},
+                           {"metric", "cosine"},
+                           {"items", "300"},
+                           {"dim", "8"}}) {
+    EXPECT_THAT(hnsw, Contains(Pair(fact.first, fact.second)));
+  }
+  const auto ivf = facts("ivf_pq:lists=5,parts=4,bits=8,rotate=no");
+  EXPECT_THAT(ivf, Contains(Pair("lists", "5")));
+  EXPECT_THAT(ivf, Contains(Pair("parts", "4")));
+  EXPECT_THAT(ivf, Contains(Pair("bits", "8")));
+  EXPECT_THAT(facts("flat"), Contains(Pair("type", "flat")));
+  const auto index =
+      build_index(IndexSpec::parse("flat"), Metric::kSquaredL2, ids_from(7, 300), points);
+  EXPECT_EQ(index->search(points.row(12), {.k = 1})[0].id, 19u);
+}
+
+// The file of an index is as large as the estimate says.
+class EstimateTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(EstimateTest, TellsTheSizeOfTheFile) {
+  constexpr size_t kItems = 12'000, kDim = 48;
+  const Matrix<float> points = random_points(kItems, kDim, 3);
+  const IndexSpec spec = IndexSpec::parse(GetParam());
+  const IndexEstimate estimate = estimate_index(spec, Metric::kSquaredL2, kItems, kDim);
+  const TempFile file;
+  build_index(spec, Metric::kSquaredL2, ids_from(0, kItems), points)->save(file.path());
+  const auto bytes = static_cast<double>(std::filesystem::file_size(file.path()));
+  EXPECT_NEAR(static_cast<double>(estimate.file_bytes) / bytes, 1, 0.1);
+  EXPECT_GE(estimate.open_bytes, estimate.file_bytes);
+  EXPECT_GT(estimate.build_bytes, estimate.open_bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Specs, EstimateTest,
+                         testing::Values("hnsw:ef_construction=20",
+                                         "hnsw:m=8,ef_construction=20,exact=none,codes=int4",
+                                         "hnsw:m=32,ef_construction=32,exact=bf16,codes=none",
+                                         "flat", "ivf_pq", "ivf_pq:lists=20,parts=24,bits=8"));
+
+TEST(IndexSpec, EstimatesSecondsOfAnything) {
+  EXPECT_EQ(estimate_build_seconds({}, Metric::kSquaredL2, Matrix<float>(0, 3)), 0);
+  EXPECT_GT(estimate_build_seconds({}, Metric::kSquaredL2, random_points(30, 3, 4)), 0);
+}
+
+}  // namespace
+}  // namespace carya
