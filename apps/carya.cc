@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   carya::cli::add_add(app);
   carya::cli::add_export(app);
   carya::cli::add_eval(app);
+  carya::cli::add_index(app);
   carya::cli::add_encode(app);
   carya::cli::add_mcp(app);
   carya::cli::add_reproduce(app);

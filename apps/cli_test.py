@@ -227,7 +227,7 @@ class Verbs(CliTest):
     def test_help_and_its_examples(self):
         verbs = re.findall(r"^  (\w+) {2,}\S", self.run_carya("--help").stdout.split("Subcommands:")[1],
                            re.M)
-        self.assertEqual(len(verbs), 13)
+        self.assertEqual(len(verbs), 14)
         for verb in verbs:
             help_text = self.run_carya(verb, "--help").stdout
             examples = re.findall(r"carya " + verb + r" .*", help_text)

@@ -13,6 +13,7 @@ void add_show(CLI::App& app);
 void add_add(CLI::App& app);
 void add_export(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_index(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_mcp(CLI::App& app);
 void add_reproduce(CLI::App& app);
