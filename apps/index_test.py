@@ -94,6 +94,15 @@ class Verbs(IndexTest):
         self.run_carya(*search, "-o", "hits.csv")
         self.assertEqual((self.folder / "hits.csv").read_text(), self.run_carya(*search).stdout)
 
+    def test_only_some_items(self):
+        self.build()
+        self.file("some.txt", "".join(f"{i}\n" for i in range(0, 600, 50)))
+        out = self.run_carya("index", "search", "words.index", "queries.npy", "-k", 3, "--only",
+                             "some.txt").stdout
+        rows = self.rows[::50]
+        truth = [50 * i for q in self.queries for i in nearest(q, rows, 3)]
+        self.assertEqual([int(line.split(",")[2]) for line in out.splitlines()[1:]], truth)
+
     def test_radius(self):
         self.build("words.index", "--type", "flat")
         out = self.run_carya("index", "search", "words.index", "queries.npy", "--radius", 14).stdout

@@ -40,17 +40,6 @@ std::vector<ItemId> ids_in_lines(const std::string& path) {
   return ids;
 }
 
-std::vector<ItemId> ids_in(const std::string& path) {
-  if (!names_vectors(path)) return ids_in_lines(path);
-  const Matrix<int64_t> numbers = read_ids(path);
-  std::vector<ItemId> ids;
-  for (const int64_t id : numbers.flat()) {
-    require(id >= 0, "{}: {} is no id; they are whole numbers from 0 on", path, id);
-    ids.push_back(static_cast<ItemId>(id));
-  }
-  return ids;
-}
-
 struct BuildArguments {
   std::string input, output, type = "hnsw", metric = "l2", ids;
   size_t n_threads = 0;
@@ -198,6 +187,17 @@ void add_changes(CLI::App& index) {
 }
 
 }  // namespace
+
+std::vector<ItemId> ids_in(const std::string& path) {
+  if (!names_vectors(path)) return ids_in_lines(path);
+  const Matrix<int64_t> numbers = read_ids(path);
+  std::vector<ItemId> ids;
+  for (const int64_t id : numbers.flat()) {
+    require(id >= 0, "{}: {} is no id; they are whole numbers from 0 on", path, id);
+    ids.push_back(static_cast<ItemId>(id));
+  }
+  return ids;
+}
 
 std::vector<ItemId> ids_for(const std::string& path, size_t n) {
   if (path.empty()) {

@@ -10,6 +10,7 @@
 #include "apps/cli/terminal.h"
 #include "carya/core/file.h"
 #include "carya/core/parallel.h"
+#include "carya/index/filter.h"
 #include "carya/index/query.h"
 #include "carya/io/vectors.h"
 
@@ -20,7 +21,7 @@ using Json = nlohmann::json;
 using Answers = std::vector<std::vector<Hit>>;
 
 struct SearchArguments {
-  std::string index, queries, vectors, output;
+  std::string index, queries, vectors, only, output;
   size_t k = 10, effort = 0, n_threads = 0;
   std::optional<double> radius;
   bool json = false;
@@ -34,14 +35,8 @@ Answers search_all(const Index& index, MatrixView<const float> queries,
   begin_stage(progress, "search", queries.rows(), "queries");
   for (size_t begin = 0; begin < queries.rows(); begin += kBlock) {
     const auto block = queries.slice(begin, std::min(kBlock, queries.rows() - begin));
-    Answers some(block.rows());
-    if (radius) {
-      parallel_for(0, block.rows(), 1, [&](size_t i, size_t) {
-        some[i] = search_range(index, block.row(i), static_cast<float>(*radius), options);
-      });
-    } else {
-      some = search_batch(index, block, options);
-    }
+    Answers some = radius ? search_range_batch(index, block, static_cast<float>(*radius), options)
+                          : search_batch(index, block, options);
     std::ranges::move(some, std::back_inserter(answers));
     advance(progress, block.rows());
   }
@@ -102,7 +97,10 @@ void run(const SearchArguments& args) {
   const auto index = open_index(args.index);
   const Matrix<float> queries = read_vectors(args.queries);
   const Matrix<float> exact = args.vectors.empty() ? Matrix<float>() : read_vectors(args.vectors);
-  const SearchOptions options{.k = args.k, .effort = args.effort, .exact = exact};
+  const std::unique_ptr<Filter> filter =
+      args.only.empty() ? nullptr : id_filter(ids_in(args.only), index->size());
+  const SearchOptions options{
+      .k = args.k, .effort = args.effort, .filter = filter.get(), .exact = exact};
   TerminalProgress progress;
   const Answers answers = search_all(*index, queries, options, args.radius, &progress);
   if (!args.output.empty()) {
@@ -130,6 +128,7 @@ void add_index_search(CLI::App& index) {
                    "all items within this distance (of l2: squared), not k of them");
   verb->add_option("--vectors", args->vectors,
                    "what was indexed with ids 0, 1, 2 ...: ranks the hits of an index of codes");
+  verb->add_option("--only", args->only, "no other items than these: ids as for build");
   verb->add_option("-o,--output", args->output,
                    ".csv, .jsonl, or the ids alone as .npy or .ivecs; else CSV on the terminal");
   verb->add_option("--threads", args->n_threads, "0: all")

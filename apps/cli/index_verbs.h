@@ -17,8 +17,10 @@ void add_index_bench(CLI::App& index);
 
 // What they share.
 
-// [n]: of a file with one number a line, .npy, .ivecs or HDF5; 0, 1, 2 ... if the name is empty.
-// Throws kInvalidArgument if the file has not n ids, or a negative one.
+// Whole numbers of a file: one a line, .npy, .ivecs or HDF5.
+std::vector<ItemId> ids_in(const std::string& path);
+// [n]: of such a file; 0, 1, 2 ... if the name is empty.  Throws kInvalidArgument if the file has
+// not n ids.
 std::vector<ItemId> ids_for(const std::string& path, size_t n);
 // By the name: whether carya can read vectors from it (else it should be an index).
 bool names_vectors(const std::string& path);

@@ -14,6 +14,7 @@
 #include "carya/core/error.h"
 #include "carya/core/file.h"
 #include "carya/core/parallel.h"
+#include "carya/index/filter.h"
 #include "carya/index/index.h"
 #include "carya/metrics/clustering.h"
 #include "carya/metrics/dendrogram_purity.h"
@@ -28,22 +29,6 @@ using Json = nlohmann::json;
 constexpr size_t kMaxHits = 10'000;
 constexpr double kFusionOffset = 60;  // Cormack, Clarke & Buettcher 2009: ranks beyond count little
 constexpr size_t kFusionDepth = 100;  // hits of each mode that are fused, at least
-
-class BitmapFilter final : public Filter {
- public:
-  explicit BitmapFilter(std::vector<bool> accepted) : accepted_(std::move(accepted)) {
-    n_ = static_cast<size_t>(std::ranges::count(accepted_, true));
-  }
-  bool accepts(ItemId id) const override { return id < accepted_.size() && accepted_[id]; }
-  double selectivity() const override {
-    return accepted_.empty() ? 0 : static_cast<double>(n_) / static_cast<double>(accepted_.size());
-  }
-  size_t n_accepted() const { return n_; }
-
- private:
-  std::vector<bool> accepted_;
-  size_t n_ = 0;
-};
 
 Json read_manifest(const fs::path& folder) {
   if (!fs::exists(folder / files::kManifest)) {

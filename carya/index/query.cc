@@ -12,11 +12,10 @@ namespace {
 constexpr size_t kQueriesPerTask = 8;  // of 20 us and more each
 constexpr size_t kGrowth = 4;          // of k: the last search does three quarters of the work
 
-}  // namespace
-
-std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const float> queries,
-                                           const SearchOptions& options) {
-  require(options.k >= 1, "k is 0: ask for at least one neighbour");
+// answer(query, options) of each row, on all threads; the statistics of all are added up.
+template <class Answer>
+std::vector<std::vector<Hit>> for_each_query(const Index& index, MatrixView<const float> queries,
+                                             const SearchOptions& options, const Answer& answer) {
   require(queries.rows() == 0 || queries.cols() == index.dim(),
           "the queries have {} dims, the index {}", queries.cols(), index.dim());
   require_finite(queries, "query");
@@ -26,7 +25,7 @@ std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const 
     for (size_t i = first; i < last; ++i) {
       SearchOptions own = options;
       own.stats = &stats[i];
-      hits[i] = index.search(queries.row(i), own);
+      hits[i] = answer(queries.row(i), own);
     }
   });
   for (const SearchStats& one : stats) {
@@ -35,6 +34,17 @@ std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const 
     options.stats->n_hops += one.n_hops;
   }
   return hits;
+}
+
+}  // namespace
+
+std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const float> queries,
+                                           const SearchOptions& options) {
+  require(options.k >= 1, "k is 0: ask for at least one neighbour");
+  return for_each_query(index, queries, options,
+                        [&](std::span<const float> query, const SearchOptions& own) {
+                          return index.search(query, own);
+                        });
 }
 
 std::vector<Hit> search_range(const Index& index, std::span<const float> query, float radius,
@@ -50,6 +60,15 @@ std::vector<Hit> search_range(const Index& index, std::span<const float> query, 
     wider.k *= kGrowth;
     wider.effort *= kGrowth;
   }
+}
+
+std::vector<std::vector<Hit>> search_range_batch(const Index& index,
+                                                 MatrixView<const float> queries, float radius,
+                                                 const SearchOptions& options) {
+  return for_each_query(index, queries, options,
+                        [&](std::span<const float> query, const SearchOptions& own) {
+                          return search_range(index, query, radius, own);
+                        });
 }
 
 }  // namespace carya

@@ -18,5 +18,9 @@ std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const 
 // one is farther.  options.effort: as a multiple of what is asked for, effort / k.
 std::vector<Hit> search_range(const Index& index, std::span<const float> query, float radius,
                               const SearchOptions& options = {});
+// The same for each row, on all threads.
+std::vector<std::vector<Hit>> search_range_batch(const Index& index,
+                                                 MatrixView<const float> queries, float radius,
+                                                 const SearchOptions& options = {});
 
 }  // namespace carya

@@ -45,6 +45,17 @@ TEST(SearchRange, TakesFiltersAndNegativeDistances) {
   EXPECT_THAT(message([&] { search_range(index, vectors.row(0), NAN); }), HasSubstr("radius"));
 }
 
+TEST(SearchRange, ABatchAnswersAsSingleOnesDo) {
+  const Matrix<float> vectors = random_points(500, 4, 6), queries = random_points(30, 4, 7);
+  FlatIndex index(4, Metric::kSquaredL2);
+  index.add(ids_from(0, 500), vectors);
+  SearchStats stats;
+  const auto hits = search_range_batch(index, queries, 1.5f, {.stats = &stats});
+  ASSERT_THAT(hits, SizeIs(30));
+  for (size_t q = 0; q < 30; ++q) EXPECT_EQ(hits[q], search_range(index, queries.row(q), 1.5f));
+  EXPECT_GE(stats.n_distances, 30u * 500);
+}
+
 TEST(SearchBatch, AnswersAsSingleSearchesDo) {
   const Matrix<float> vectors = random_points(3000, 8, 4), queries = random_points(100, 8, 5);
   Hnsw index(8, Metric::kCosine);

@@ -33,6 +33,7 @@ _LAZY = {
     "HDBSCAN": "cluster",
     "KMeansTree": "cluster",
     "HNSW": "neighbors",
+    "IVFPQ": "neighbors",
     "NearestNeighbors": "neighbors",
     "SentenceEncoder": "text",
     "LSA": "text",

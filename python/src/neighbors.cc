@@ -1,16 +1,19 @@
 // carya._carya.Index, exact_knn.
 #include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "carya/core/error.h"
-#include "carya/core/parallel.h"
-#include "carya/index/flat.h"
-#include "carya/index/hnsw.h"
+#include "carya/index/filter.h"
+#include "carya/index/index_spec.h"
+#include "carya/index/query.h"
+#include "carya/index/recall_curve.h"
 #include "carya/simd/knn.h"
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
@@ -25,22 +28,65 @@ struct Found {
   Matrix<float> distances;
 };
 
-Found search_all(const Index& index, MatrixView<const float> queries, size_t k, size_t effort) {
-  Found found{Matrix<int64_t>(queries.rows(), k), Matrix<float>(queries.rows(), k)};
-  const auto search_one = [&](size_t i) {
-    const std::vector<Hit> hits = index.search(queries.row(i), {.k = k, .effort = effort});
+// What a search takes from Python; arrays that are None are views of nothing.
+struct Asked {
+  SearchOptions options;
+  std::unique_ptr<Filter> filter;
+};
+
+Asked asked(const Index& index, size_t k, size_t effort,
+            const std::optional<VectorIn<uint64_t>>& within,
+            const std::optional<MatrixIn<float>>& vectors) {
+  Asked asked{.options = {.k = k, .effort = effort}, .filter = nullptr};
+  if (within) {
+    asked.filter = id_filter(view_of(*within), index.size());
+    asked.options.filter = asked.filter.get();
+  }
+  if (vectors) asked.options.exact = view_of(*vectors);
+  return asked;
+}
+
+Found found_of(const std::vector<std::vector<Hit>>& answers, size_t k) {
+  Found found{Matrix<int64_t>(answers.size(), k), Matrix<float>(answers.size(), k)};
+  for (size_t i = 0; i < answers.size(); ++i) {
     for (size_t j = 0; j < k; ++j) {
-      const bool is_there = j < hits.size();
-      found.ids(i, j) = is_there ? static_cast<int64_t>(hits[j].id) : -1;
-      found.distances(i, j) = is_there ? hits[j].distance : std::numeric_limits<float>::infinity();
+      const bool is_there = j < answers[i].size();
+      found.ids(i, j) = is_there ? static_cast<int64_t>(answers[i][j].id) : -1;
+      found.distances(i, j) =
+          is_there ? answers[i][j].distance : std::numeric_limits<float>::infinity();
     }
-  };
-  require(queries.cols() == index.dim(), "the queries have {} dims, the index {}", queries.cols(),
-          index.dim());
-  require(k >= 1, "k is 0: ask for at least one neighbour");
-  require_finite(queries, "query");  // here, not in a parallel loop
-  parallel_for(0, queries.rows(), 1, [&](size_t first, size_t) { search_one(first); });
+  }
   return found;
+}
+
+// All hits one after another, and where those of each query begin: [n_queries + 1].
+nb::tuple ragged(const std::vector<std::vector<Hit>>& answers) {
+  size_t n_hits = 0;
+  for (const auto& hits : answers) n_hits += hits.size();
+  Matrix<int64_t> ids(n_hits, 1), begins(answers.size() + 1, 1);
+  Matrix<float> distances(n_hits, 1);
+  size_t at = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    for (const Hit& hit : answers[i]) {
+      ids(at, 0) = static_cast<int64_t>(hit.id);
+      distances(at++, 0) = hit.distance;
+    }
+    begins(i + 1, 0) = static_cast<int64_t>(at);
+  }
+  return nb::make_tuple(to_numpy(std::move(begins)), to_numpy(std::move(ids)),
+                        to_numpy(std::move(distances)));
+}
+
+// Rows (effort, recall, queries a second, distances).
+Matrix<float> as_matrix(const std::vector<RecallPoint>& points) {
+  Matrix<float> rows(points.size(), 4);
+  for (size_t i = 0; i < points.size(); ++i) {
+    rows(i, 0) = static_cast<float>(points[i].effort);
+    rows(i, 1) = static_cast<float>(points[i].recall);
+    rows(i, 2) = static_cast<float>(points[i].queries_per_second());
+    rows(i, 3) = static_cast<float>(points[i].n_distances);
+  }
+  return rows;
 }
 
 nb::tuple arrays_of(Neighbors neighbors) {
@@ -64,21 +110,19 @@ class AnyIndex {
 void bind_neighbors(nb::module_& module) {
   nb::class_<AnyIndex>(module, "Index")
       .def_static(
-          "hnsw",
-          [](size_t dim, const std::string& metric, size_t m, size_t ef_construction,
-             uint64_t seed) {
-            return AnyIndex(std::make_unique<Hnsw>(
-                dim, metric_from_name(metric),
-                HnswOptions{.m = m, .ef_construction = ef_construction, .seed = seed}));
+          "build",
+          [](const std::string& spec, const std::string& metric, const VectorIn<uint64_t>& ids,
+             const MatrixIn<float>& vectors, nb::handle progress) {
+            const IndexSpec parsed = IndexSpec::parse(spec);
+            const Metric kind = metric_from_name(metric);
+            std::unique_ptr<Index> index;
+            run_in_thread(progress, [&](Progress* p) {
+              index = build_index(parsed, kind, view_of(ids), view_of(vectors), p);
+            });
+            return AnyIndex(std::move(index));
           },
-          nb::arg("dim"), nb::arg("metric"), nb::arg("m"), nb::arg("ef_construction"),
-          nb::arg("seed"))
-      .def_static(
-          "flat",
-          [](size_t dim, const std::string& metric) {
-            return AnyIndex(std::make_unique<FlatIndex>(dim, metric_from_name(metric)));
-          },
-          nb::arg("dim"), nb::arg("metric"))
+          nb::arg("spec"), nb::arg("metric"), nb::arg("ids"), nb::arg("vectors"),
+          nb::arg("progress").none())
       .def_static(
           "open",
           [](const std::filesystem::path& path) {
@@ -99,14 +143,67 @@ void bind_neighbors(nb::module_& module) {
       .def(
           "remove", [](AnyIndex& index, ItemId id) { return index->remove(id); }, nb::arg("id"))
       .def(
+          "update",
+          [](AnyIndex& index, const VectorIn<uint64_t>& ids, const MatrixIn<float>& vectors) {
+            without_gil([&] {
+              index->update(view_of(ids), view_of(vectors));
+              return true;
+            });
+          },
+          nb::arg("ids"), nb::arg("vectors"))
+      .def(
           "search",
-          [](const AnyIndex& index, const MatrixIn<float>& queries, size_t k, size_t effort) {
-            Found found =
-                without_gil([&] { return search_all(*index, view_of(queries), k, effort); });
+          [](const AnyIndex& index, const MatrixIn<float>& queries, size_t k, size_t effort,
+             const std::optional<VectorIn<uint64_t>>& within,
+             const std::optional<MatrixIn<float>>& vectors) {
+            Found found = without_gil([&] {
+              const Asked how = asked(*index, k, effort, within, vectors);
+              return found_of(search_batch(*index, view_of(queries), how.options), k);
+            });
             return std::pair(to_numpy(std::move(found.ids)), to_numpy(std::move(found.distances)));
           },
-          nb::arg("queries"), nb::arg("k"), nb::arg("effort"),
+          nb::arg("queries"), nb::arg("k"), nb::arg("effort"), nb::arg("within").none(),
+          nb::arg("vectors").none(),
           "(ids [n_queries, k] int64, -1 where there are fewer; distances [n_queries, k])")
+      .def(
+          "search_range",
+          [](const AnyIndex& index, const MatrixIn<float>& queries, float radius, size_t effort,
+             const std::optional<VectorIn<uint64_t>>& within,
+             const std::optional<MatrixIn<float>>& vectors) {
+            return ragged(without_gil([&] {
+              const Asked how = asked(*index, 10, effort, within, vectors);
+              return search_range_batch(*index, view_of(queries), radius, how.options);
+            }));
+          },
+          nb::arg("queries"), nb::arg("radius"), nb::arg("effort"), nb::arg("within").none(),
+          nb::arg("vectors").none(), "(begins [n_queries + 1], ids [n_hits], distances [n_hits])")
+      .def(
+          "recall_curve",
+          [](const AnyIndex& index, const MatrixIn<float>& queries, size_t k, float target,
+             const std::optional<MatrixIn<float>>& vectors) {
+            return to_numpy(without_gil([&] {
+              const Asked how = asked(*index, k, 0, std::nullopt, vectors);
+              const Matrix<int64_t> truth = true_neighbors(*index, view_of(queries), how.options);
+              if (target == 0) {
+                return as_matrix(recall_curve(*index, view_of(queries), truth, how.options));
+              }
+              const auto point =
+                  least_effort(*index, view_of(queries), truth, how.options, double{target});
+              return as_matrix(point ? std::vector{*point} : std::vector<RecallPoint>{});
+            }));
+          },
+          nb::arg("queries"), nb::arg("k"), nb::arg("target"), nb::arg("vectors").none(),
+          "[n, 4]: effort, recall, queries a second, distances; of target 0 the curve, else one "
+          "row "
+          "or none: the least effort that reaches it")
+      .def_prop_ro("facts",
+                   [](const AnyIndex& index) {
+                     nb::dict facts;
+                     for (const auto& [name, value] : index_facts(*index)) {
+                       facts[name.c_str()] = value;
+                     }
+                     return facts;
+                   })
       .def(
           "save",
           [](const AnyIndex& index, const std::filesystem::path& path) {

@@ -165,6 +165,56 @@ def test_hnsw_changes_saves_and_loads(blobs, tmp_path):
         carya.HNSW.load(tmp_path / "x.hnsw")
 
 
+def test_hnsw_updates_filters_and_tunes(blobs):
+    points = blobs[0]
+    index = carya.HNSW(effort=400).fit(points)
+    exact = ((points[:, None] - points[None, ::7]) ** 2).sum(-1)
+    distances, ids = index.kneighbors(points, 3, within=np.arange(0, 400, 7))
+    assert (ids == np.argsort(exact, axis=1, kind="stable")[:, :3] * 7).all()
+    radius = 1.5
+    all_exact = np.sqrt(((points[:, None] - points[None]) ** 2).sum(-1, dtype=np.float64))
+    near, near_ids = index.radius_neighbors(points[:20], radius)
+    assert [len(r) for r in near] == list((all_exact[:20] <= radius).sum(1))
+    assert all((d <= radius).all() and (np.diff(d) >= 0).all() for d in near)
+    assert [i[0] for i in near_ids] == list(range(20))
+    index.update(points[:1] + 1000, [5])
+    assert index.kneighbors(points[:1] + 1000, 1)[1][0, 0] == 5
+    with pytest.raises(ValueError, match="id 400"):
+        index.update(points[:1], [400])
+    curve = index.recall_curve(points[:50])
+    assert curve["recall"][-1] == 1 and (np.diff(curve["effort"]) > 0).all()
+    assert index.tune(points[:50], recall=0.5).effort < 400
+    with pytest.raises(ValueError, match="recall is 2"):
+        index.tune(points[:50], recall=2)
+
+
+def test_codes_are_ranked_by_the_callers_vectors(blobs):
+    points = np.random.default_rng(1).standard_normal((3000, 16), dtype=np.float32)
+    truth = carya.NearestNeighbors(10).fit(points).kneighbors(points[:100])[1]
+    for index in (
+        carya.HNSW(exact="none", codes="int4", effort=300),
+        carya.IVFPQ(n_lists=20, effort=20),
+    ):
+        index.fit(points)
+
+        def recall(ids):
+            return np.mean([len(set(a) & set(b)) for a, b in zip(ids, truth)]) / 10
+
+        coarse = recall(index.kneighbors(points[:100], 10)[1])
+        fine = recall(index.kneighbors(points[:100], 10, vectors=points)[1])
+        assert coarse < fine > 0.95
+    assert len(index) == 3000
+    with pytest.raises(ValueError, match="too few to learn from"):
+        carya.IVFPQ().fit(points[:3])
+
+
+def test_indexes_load_their_own_type_only(blobs, tmp_path):
+    carya.IVFPQ(n_lists=4).fit(blobs[0]).save(tmp_path / "x.index")
+    assert len(carya.IVFPQ.load(tmp_path / "x.index")) == 400
+    with pytest.raises(ValueError, match="is of the type ivf_pq, not hnsw"):
+        carya.HNSW.load(tmp_path / "x.index")
+
+
 @pytest.mark.parametrize("estimator", ALL, ids=repr)
 def test_fitted_estimators_pickle(blobs, estimator, tmp_path):
     model = clone(estimator).fit(blobs[0])
@@ -260,6 +310,8 @@ def test_bad_arrays_are_refused(estimator, bad, message):
         (carya.HNSW(metric="hamming"), "metric is 'hamming'"),
         (carya.HNSW(m=1), "m is 1"),
         (carya.HNSW(ef_construction=3), "ef_construction"),
+        (carya.HNSW(codes="int2"), "codes=int2 is none of int8, int4, none"),
+        (carya.IVFPQ(bits=5), "bits"),
         (carya.NearestNeighbors(algorithm="kd"), "algorithm is 'kd': one of 'brute', 'hnsw'"),
         (carya.NearestNeighbors(n_neighbors=0), "n_neighbors is 0"),
     ],
