@@ -5,6 +5,11 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "carya/core/error.h"
 
@@ -14,6 +19,41 @@ struct ThreadLimit::Control {  // made in place: a copy of a global_control woul
   explicit Control(size_t n) : control(tbb::global_control::max_allowed_parallelism, n) {}
   tbb::global_control control;
 };
+
+namespace {
+
+#ifdef CARYA_PLAIN_THREADS
+// For the thread sanitizer, which cannot look into TBB: it would report its queues as races.
+template <class Run>
+void run_blocks(size_t n_blocks, const Run& run) {
+  std::atomic<size_t> next = 0;
+  std::mutex mutex;
+  std::exception_ptr error;
+  const auto work = [&] {
+    for (size_t block; (block = next++) < n_blocks;) {
+      try {
+        run(block);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        error = std::current_exception();
+        next = n_blocks;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < std::min(n_threads(), n_blocks); ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (error) std::rethrow_exception(error);
+}
+#else
+template <class Run>
+void run_blocks(size_t n_blocks, const Run& run) {
+  tbb::parallel_for(size_t{0}, n_blocks, run);
+}
+#endif
+
+}  // namespace
 
 void parallel_for(size_t begin, size_t end, size_t grain,
                   const std::function<void(size_t, size_t)>& body) {
@@ -28,7 +68,7 @@ void parallel_for(size_t begin, size_t end, size_t grain,
     for (size_t block = 0; block < n_blocks; ++block) run(block);
     return;
   }
-  tbb::parallel_for(size_t{0}, n_blocks, run);
+  run_blocks(n_blocks, run);
 }
 
 size_t n_threads() {

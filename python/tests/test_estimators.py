@@ -193,7 +193,7 @@ def test_codes_are_ranked_by_the_callers_vectors(blobs):
     truth = carya.NearestNeighbors(10).fit(points).kneighbors(points[:100])[1]
     for index in (
         carya.HNSW(exact="none", codes="int4", effort=300),
-        carya.IVFPQ(n_lists=20, effort=20),
+        carya.IVFPQ(n_lists=20, n_parts=8, effort=20),
     ):
         index.fit(points)
 
