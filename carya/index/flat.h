@@ -9,14 +9,15 @@
 namespace carya {
 
 // The exact index: every search reads every vector, in one contiguous run.  The baseline of the
-// others, and the best below some thousand items.  4 (dim + up to 15) bytes per item.
+// others, and the best below some thousand items.  4 (dim + up to 15) bytes per item; dim / 8
+// (+ up to 63) where the metric is binary.
 //
 //   FlatIndex index(384, Metric::kCosine);
 //   index.add(ids, vectors);
 //   std::vector<Hit> hits = index.search(query, {.k = 10});
 class FlatIndex : public Index {
  public:
-  FlatIndex(size_t dim, Metric metric) : store_(dim, metric) {}
+  FlatIndex(size_t dim, Metric metric) : store_(dim, metric, VectorStorage::exact_for(metric)) {}
 
   size_t dim() const noexcept override { return store_.dim(); }
   size_t size() const noexcept override { return store_.n_live(); }

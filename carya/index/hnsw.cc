@@ -21,6 +21,14 @@ size_t batch_size(size_t n_nodes) {
   return std::clamp<size_t>(n_nodes / kBatchShare, 1, kMaxBatch);
 }
 
+// The default storage is each metric's own; any other is what the caller asked for.
+HnswOptions completed(Metric metric, HnswOptions options) {
+  if (is_binary(metric) && options.storage == HnswOptions{}.storage) {
+    options.storage = VectorStorage::exact_for(metric);
+  }
+  return options;
+}
+
 }  // namespace
 
 void HnswOptions::validate() const {
@@ -32,8 +40,8 @@ void HnswOptions::validate() const {
 Hnsw::Hnsw(size_t dim, Metric metric, const HnswOptions& options)
     : dim_(dim),
       metric_(metric),
-      options_(options),
-      state_{VectorStore(dim, metric, options.storage), HnswGraph(options.m)},
+      options_(completed(metric, options)),
+      state_{VectorStore(dim, metric, options_.storage), HnswGraph(options.m)},
       shared_(std::make_unique<Shared>()) {
   options.validate();
   publish();

@@ -29,6 +29,7 @@ struct HnswOptions {
   // The graph is built and walked on codes where there are any, and answers are ranked by the exact
   // vectors.  int8 codes halve the time of a search.  {.exact = {}, .codes = kInt8} keeps a quarter
   // of the memory: for callers that give SearchOptions::exact, or need no exact answers.
+  // Binary metrics keep bits and no codes: for them the default means that.
   VectorStorage storage = {.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
   void validate() const;
 };
@@ -43,8 +44,8 @@ struct HnswState {
 
 // Hierarchical navigable small world graph: approximate nearest neighbours in about log n hops
 // (Malkov & Yashunin 2016; card 015).  Memory per item: 8.4 m + 18 bytes, 4 dim (f32) or 2 dim
-// (bf16) for exact vectors, dim (int8) or dim / 2 (int4) for codes, rows rounded up to 64 bytes;
-// and about 80 more from the first change on (two hash tables).
+// (bf16) for exact vectors, dim (int8) or dim / 2 (int4) for codes, dim / 8 for bits, rows rounded
+// up to 64 bytes; and about 80 more from the first change on (two hash tables).
 //
 // Items come in batches that grow with the graph (Manohar et al. 2024, ParlayANN): all of a batch
 // search the same graph at once, see each other exactly, and then are linked in a fixed order.  So

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "carya/core/error.h"
+#include "carya/simd/bit_rows.h"
 
 namespace carya {
 namespace {
@@ -55,6 +56,7 @@ void Rows::encode(std::span<const float> vector, const Quantizer* quantizer, std
     std::fill(to + dim_, to + stride_ / 2, uint16_t{0});
     return;
   }
+  if (format_ == RowFormat::kBits) return pack_bits(vector, row);
   const CodeRange range = code_range(format_, metric_);
   const float inverse_scale = 1 / quantizer->scale;
   const auto code = [&](size_t i) {
@@ -86,6 +88,7 @@ void Rows::read(size_t slot, std::span<float> vector) const {
     std::transform(from, from + dim_, vector.begin(), from_bf16);
     return;
   }
+  if (format_ == RowFormat::kBits) return unpack_bits(row, vector);
   const size_t half = (dim_ + 1) / 2;
   for (size_t i = 0; i < dim_; ++i) {
     int code;
@@ -107,6 +110,10 @@ Rows::Query Rows::query(std::span<const float> vector) const {
     return query;
   }
   query.bytes.resize(stride_);
+  if (format_ == RowFormat::kBits) {
+    pack_bits(vector, query.bytes.data());
+    return query;
+  }
   const float scale = quantizer_->scale;
   if (metric_ == Metric::kSquaredL2) {
     encode(vector, quantizer_.get(), query.bytes.data());

@@ -51,7 +51,7 @@ struct Quantizer {
   float noise() const noexcept { return scale * scale * static_cast<float>(offsets.size()) / 6; }
 };
 
-// The vectors of an index in one format.  metric: kSquaredL2 or kInnerProduct.  A copy shares the
+// The vectors of an index in one format.  metric: what row_kernel() has for it.  A copy shares the
 // memory, as a Column's does.
 class Rows {
  public:

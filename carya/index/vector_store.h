@@ -22,16 +22,20 @@ constexpr size_t kMaxCodeDim = 130'000;        // integer sums overflow beyond
 
 // What an index keeps of each vector; at least one of the two.
 struct VectorStorage {
-  // What answers are ranked by: kF32, kBf16, or nothing.
+  // What answers are ranked by: kF32, kBf16, or nothing; kBits for binary metrics.
   std::optional<RowFormat> exact = RowFormat::kF32;
-  // A smaller form that a graph is walked on: kInt8, kInt4, or nothing.
+  // A smaller form that a graph is walked on: kInt8, kInt4, or nothing; nothing for binary metrics.
   std::optional<RowFormat> codes;
-  void validate(size_t dim) const;
+  // Exact vectors alone, in the form that the metric compares: bits or f32.
+  static VectorStorage exact_for(Metric metric);
+  void validate(size_t dim, Metric metric) const;  // throws kInvalidArgument
+  bool operator==(const VectorStorage&) const = default;
 };
 
 // The vectors and ids of an index, one slot each, rows padded to cache lines.  Cosine vectors are
 // normalised when they come, so that their distance is 1 - a.b; a zero vector stays zero, at
-// distance 1 from everything.  Removed slots stay in place, dead, until they are reused.
+// distance 1 from everything.  Vectors of binary metrics become bits.  Removed slots stay in place,
+// dead, until they are reused.
 //
 // Codes need numbers to learn their range from: they come with the kMinTraining-th item, and anew
 // whenever the items are four times as many.  Until then, exact vectors are kept in any case, as
@@ -41,7 +45,7 @@ struct VectorStorage {
 // A copy is what readers hold: it shares the arrays, see Column.
 class VectorStore {
  public:
-  VectorStore(size_t dim, Metric metric, const VectorStorage& storage = {});
+  VectorStore(size_t dim, Metric metric, const VectorStorage& storage);
 
   size_t dim() const noexcept { return dim_; }
   Metric metric() const noexcept { return metric_; }
@@ -52,7 +56,7 @@ class VectorStore {
   ItemId id(size_t slot) const noexcept { return ids_[slot]; }
   bool is_live(size_t slot) const noexcept { return load_shared(live_[slot]) != 0; }
 
-  // What orders the stored vectors: squared L2 or the negative product.
+  // What orders the stored vectors: the metric, but for cosine, the negative product.
   Metric inner_metric() const noexcept {
     return metric_ == Metric::kCosine ? Metric::kInnerProduct : metric_;
   }
@@ -69,7 +73,7 @@ class VectorStore {
     return metric_ == Metric::kCosine ? 1.0f + inner : inner;
   }
   // The query as the stored vectors are: [dim], normalised for cosine.  Throws kInvalidArgument on
-  // a wrong dim or a NaN.
+  // a wrong dim, a NaN, or a number that a binary metric does not take.
   std::vector<float, CacheLineAllocator<float>> prepared(std::span<const float> query) const;
 
   // Throws kInvalidArgument, and changes nothing, on a wrong dim, a NaN, an id that is there or
@@ -98,7 +102,7 @@ class VectorStore {
   void save(ContainerWriter& out) const;
   // Throws kCorrupt if sizes disagree.
   static VectorStore open(const Container& in, size_t dim, Metric metric,
-                          const VectorStorage& storage = {});
+                          const VectorStorage& storage);
 
   static constexpr size_t kMinTraining = 1024;
 

@@ -36,14 +36,21 @@ void gather_cosine(const float* query, const float* points, size_t stride, size_
                    const uint32_t* ids, size_t n_ids, float* out) {
   gather<Metric::kCosine>(query, points, stride, dim, ids, n_ids, out);
 }
+void gather_jaccard(const float* query, const float* points, size_t stride, size_t dim,
+                    const uint32_t* ids, size_t n_ids, float* out) {
+  gather<Metric::kJaccard>(query, points, stride, dim, ids, n_ids, out);
+}
 GatherKernel kernel_of(Metric metric) {
   switch (metric) {
     case Metric::kSquaredL2:
+    case Metric::kHamming:
       return gather_l2;
     case Metric::kInnerProduct:
       return gather_product;
     case Metric::kCosine:
       return gather_cosine;
+    case Metric::kJaccard:
+      return gather_jaccard;
   }
   CARYA_ASSERT(false);
   return nullptr;
