@@ -38,10 +38,10 @@ void Hnsw::save(const std::filesystem::path& path) const {
   out.save(path);
 }
 
-Hnsw Hnsw::open(const std::filesystem::path& path) {
+Hnsw Hnsw::open(const std::filesystem::path& path, const DistanceFunction& distance) {
   Container file = Container::open(path, kFileKind, kVersion);
   const auto header = file.value<HnswHeader>("header");
-  if (header.dim == 0 || header.dim > kMaxDim || header.metric > 4 || header.m < 2 ||
+  if (header.dim == 0 || header.dim > kMaxDim || header.metric > kLastMetric || header.m < 2 ||
       header.m > 512 || header.ef_construction < header.m || header.ef_construction > 100'000 ||
       header.entry > kNoSlot || (header.exact > kLastFormat && header.exact != kNone) ||
       (header.codes > kLastFormat && header.codes != kNone)) {
@@ -54,12 +54,15 @@ Hnsw Hnsw::open(const std::filesystem::path& path) {
   } catch (const Error& error) {
     file.fail(error.what());
   }
+  require_distance(path, metric, distance);
   Hnsw index(header.dim, metric,
              {.m = header.m,
               .ef_construction = header.ef_construction,
               .seed = header.seed,
-              .storage = storage});
-  index.state_ = {VectorStore::open(file, header.dim, metric, storage), HnswGraph(header.m)};
+              .storage = storage,
+              .distance = distance});
+  index.state_ = {VectorStore::open(file, header.dim, metric, storage, distance),
+                  HnswGraph(header.m)};
   const size_t n_slots = index.state_.store.n_slots();
   index.state_.graph =
       HnswGraph::open(file, header.m, n_slots, static_cast<uint32_t>(header.entry));

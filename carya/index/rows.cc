@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "carya/core/error.h"
 #include "carya/simd/bit_rows.h"
@@ -33,6 +34,15 @@ CodeRange code_range(RowFormat format, Metric metric) {
   const bool l2 = metric == Metric::kSquaredL2;
   if (format == RowFormat::kInt8) return l2 ? CodeRange{0, 127, 0} : CodeRange{-127, 127, 0};
   return l2 ? CodeRange{0, 15, 0} : CodeRange{-7, 7, 8};
+}
+
+void RowSet::user_distances(const std::byte* query, std::span<const uint32_t> slots,
+                            float* out) const {
+  const std::span<const float> from(reinterpret_cast<const float*>(query), dim);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const float distance = (*user)(from, {reinterpret_cast<const float*>(row(slots[i])), dim});
+    out[i] = std::isnan(distance) ? std::numeric_limits<float>::infinity() : distance;
+  }
 }
 
 const std::byte* RowSet::as_query(size_t slot, QueryBytes& buffer) const {

@@ -34,6 +34,9 @@ VectorStorage VectorStorage::exact_for(Metric metric) {
 void VectorStorage::validate(size_t dim, Metric metric) const {
   require(exact || codes,
           "an index keeps exact vectors, codes, or both: the storage names neither");
+  require(metric != Metric::kUser || *this == exact_for(metric),
+          "a user's distance compares f32 vectors: leave the storage alone, or ask for kF32 and no "
+          "codes");
   if (is_binary(metric)) {
     require(*this == exact_for(metric),
             "the metric {} compares bits, which are exact and smaller than any codes: leave the "
@@ -50,14 +53,32 @@ void VectorStorage::validate(size_t dim, Metric metric) const {
           kMaxCodeDim, dim);
 }
 
-VectorStore::VectorStore(size_t dim, Metric metric, const VectorStorage& storage)
+void require_distance(const std::filesystem::path& path, Metric metric,
+                      const DistanceFunction& distance) {
+  require(metric != Metric::kUser || distance,
+          "{}: it was built with a distance of the program's own, which no file holds: give "
+          "Hnsw::open or FlatIndex::open that function",
+          path.string());
+  require(metric == Metric::kUser || !distance,
+          "{}: its metric is {}: open it without a distance function", path.string(),
+          metric_name(metric));
+}
+
+VectorStore::VectorStore(size_t dim, Metric metric, const VectorStorage& storage,
+                         const DistanceFunction& distance)
     : dim_(dim),
       metric_(metric),
       storage_(storage),
       slot_of_(std::make_shared<std::unordered_map<ItemId, uint32_t>>()) {
   require(dim >= 1, "an index of 0 dims can tell nothing apart: dim must be at least 1");
+  require(metric != Metric::kUser || distance,
+          "the metric user is a function of yours: give it as the option `distance`");
+  require(metric == Metric::kUser || !distance,
+          "a distance function was given, but the metric is {}: use Metric::kUser, or leave it out",
+          metric_name(metric));
   storage.validate(dim, metric);
-  exact_.emplace(storage.exact.value_or(RowFormat::kF32), inner_metric(), dim);
+  if (distance) distance_ = std::make_shared<const DistanceFunction>(distance);
+  exact_.emplace(storage.exact.value_or(RowFormat::kF32), inner_metric(), dim, distance_);
 }
 
 std::vector<float, CacheLineAllocator<float>> VectorStore::prepared(
@@ -238,7 +259,7 @@ void VectorStore::own() {
 }
 
 VectorStore VectorStore::ordered(std::span<const uint32_t> slots) const {
-  VectorStore to(dim_, metric_, storage_);
+  VectorStore to(dim_, metric_, storage_, distance_ ? *distance_ : DistanceFunction());
   to.n_trained_ = n_trained_;
   to.exact_ = exact_;
   to.codes_ = codes_;
@@ -290,8 +311,8 @@ void VectorStore::save(ContainerWriter& out) const {
 }
 
 VectorStore VectorStore::open(const Container& in, size_t dim, Metric metric,
-                              const VectorStorage& storage) {
-  VectorStore store(dim, metric, storage);
+                              const VectorStorage& storage, const DistanceFunction& distance) {
+  VectorStore store(dim, metric, storage, distance);
   store.ids_ = Column<ItemId>::mapped(in.array<ItemId>("ids"));
   store.live_ = Column<uint8_t>::mapped(in.array<uint8_t>("live"));
   const size_t n = store.n_slots();

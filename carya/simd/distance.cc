@@ -1,5 +1,7 @@
 #include "carya/simd/distance.h"
 
+#include "carya/core/error.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "carya/simd/distance.cc"
 #include <hwy/foreach_target.h>
@@ -51,6 +53,8 @@ GatherKernel kernel_of(Metric metric) {
       return gather_cosine;
     case Metric::kJaccard:
       return gather_jaccard;
+    case Metric::kUser:
+      break;
   }
   CARYA_ASSERT(false);
   return nullptr;
@@ -66,6 +70,7 @@ HWY_EXPORT(kernel_of);
 
 void distances(Metric metric, std::span<const float> query, MatrixView<const float> points,
                std::span<float> out) {
+  CARYA_ASSERT(metric != Metric::kUser);
   HWY_DYNAMIC_DISPATCH(scan_rows)(metric, query.data(), points, out.data());
 }
 

@@ -15,6 +15,7 @@ namespace carya {
 // of bits (row_distance.h) are 32 times smaller.  O(rows dim), bound by reads.  No checks: these
 // run millions of times.
 
+// metric: any but kUser.
 // out[i] = distance to row i of points [n, dim]; out [n].
 void distances(Metric metric, std::span<const float> query, MatrixView<const float> points,
                std::span<float> out);

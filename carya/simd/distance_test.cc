@@ -130,6 +130,8 @@ TEST(Metric, HasANameThatLeadsBackToIt) {
                         Metric::kHamming, Metric::kJaccard}) {
     EXPECT_EQ(metric_from_name(metric_name(metric)), metric);
   }
+  EXPECT_EQ(metric_name(Metric::kUser), "user");
+  EXPECT_THROW(metric_from_name("user"), Error);
   try {
     metric_from_name("levenshtein");
     FAIL();

@@ -59,6 +59,8 @@ size_t block_size(const KnnTask& task) {
 Neighbors knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
               Metric metric, bool skip_self, Progress* progress) {
   require(k >= 1, "k is 0: ask for at least one neighbour");
+  require(metric != Metric::kUser,
+          "a user's distance is known to FlatIndex and Hnsw only: search a FlatIndex instead");
   require(queries.cols() == points.cols(), "the queries have {} dims, the points {}",
           queries.cols(), points.cols());
   require(points.rows() < kNoNeighbor, "{} points: at most {} are possible", points.rows(),

@@ -195,6 +195,8 @@ TEST(Knn, RefusesBadInputByName) {
   EXPECT_THAT(message([&] { exact_knn(bad, a, 1); }), ::testing::HasSubstr("query 2: column 1"));
   EXPECT_THAT(message([&] { exact_knn(bad, a, 1, Metric::kHamming); }),
               ::testing::HasSubstr("query 2: column 1 is nan: hamming and jaccard"));
+  EXPECT_THAT(message([&] { exact_knn(a, a, 1, Metric::kUser); }),
+              ::testing::HasSubstr("search a FlatIndex instead"));
   bad(2, 1) = 2;
   EXPECT_THAT(message([&] { exact_knn(a, bad, 1, Metric::kJaccard); }),
               ::testing::HasSubstr("point 2: column 1 is 2: hamming and jaccard"));

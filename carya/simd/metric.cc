@@ -16,6 +16,8 @@ std::string_view metric_name(Metric metric) {
       return "hamming";
     case Metric::kJaccard:
       return "jaccard";
+    case Metric::kUser:
+      return "user";
   }
   CARYA_ASSERT(false);
   return {};
