@@ -493,5 +493,61 @@ TEST(MultiVector, RefusesFoldersThatAreDamagedOrMixed) {
   EXPECT_THROW(MultiVectorIndex::open(folder.path()), Error);
 }
 
+// The same file with one array changed, and right checksums.
+template <class T>
+void rewrite(const std::filesystem::path& path, const std::string& name,
+             const std::function<void(std::vector<T>&)>& change) {
+  const Container in = Container::open(path, MultiVectorIndex::kFileKind, 1);
+  ContainerWriter out(std::string(MultiVectorIndex::kFileKind), 1);
+  std::vector<T> changed(in.array<T>(name).begin(), in.array<T>(name).end());
+  change(changed);
+  for (const char* section : {"header", "item_ids", "item_offsets", "item_slots", "vectors",
+                              "n_trained", "ids", "live"}) {
+    if (name == section) {
+      out.add(section, std::span<const T>(changed));
+    } else {
+      out.add(section, in.array<std::byte>(section));
+    }
+  }
+  out.save(path);
+}
+
+TEST(MultiVector, RefusesTablesThatCannotBe) {
+  const Items items = of_offsets({5, 6, 7}, {0, 2, 3, 6}, 3);
+  const TempFolder folder;
+  MultiVectorIndex index(3, Metric::kSquaredL2, factory(Kind::kFlat));
+  index.add(items.ids, items.offsets, items.vectors);
+  const std::filesystem::path path = folder.path() / "items";
+  const auto refused = [&] {
+    const std::string text = message([&] { MultiVectorIndex::open(folder.path()); });
+    index.save(folder.path());
+    return text;
+  };
+  index.save(folder.path());
+  rewrite<ItemId>(path, "item_ids", [](auto& ids) { ids[2] = 5; });
+  EXPECT_THAT(refused(), HasSubstr("item 5 has no vector, or is there twice"));
+  rewrite<ItemId>(path, "item_ids", [](auto& ids) { ids.pop_back(); });
+  EXPECT_THAT(refused(), HasSubstr("the items do not match the vectors"));
+  rewrite<uint64_t>(path, "item_offsets", [](auto& offsets) { offsets[1] = 3; });
+  EXPECT_THAT(refused(), HasSubstr("item 6 has no vector"));
+  rewrite<uint64_t>(path, "item_offsets", [](auto& offsets) { offsets[1] = 1'000'000; });
+  EXPECT_THAT(refused(), HasSubstr("item 5 has no vector"));
+  rewrite<uint64_t>(path, "item_offsets", [](auto& offsets) { offsets[3] = 5; });
+  EXPECT_THAT(refused(), HasSubstr("the items do not match the vectors"));
+  rewrite<uint32_t>(path, "item_slots", [](auto& slots) { slots[3] = 4; });
+  EXPECT_THAT(refused(), HasSubstr("item 7 has a vector that is not there, or another's"));
+  rewrite<uint32_t>(path, "item_slots", [](auto& slots) { slots[0] = 6; });
+  EXPECT_THAT(refused(), HasSubstr("item 5 has a vector that is not there"));
+  rewrite<ItemId>(path, "ids", [](auto& ids) { ids[1] = 9; });
+  EXPECT_THAT(refused(), HasSubstr("item 5 has a vector that is not there"));
+  rewrite<uint64_t>(path, "header", [](auto& header) { header[1] = 17; });
+  EXPECT_THAT(refused(), HasSubstr("the header is not one"));
+  rewrite<uint64_t>(path, "header", [](auto& header) { header[1] = 1; });
+  EXPECT_THAT(refused(), HasSubstr("the items do not match the vectors"));
+  rewrite<uint64_t>(path, "header", [](auto& header) { header[0] = 1 << 30; });
+  EXPECT_THAT(refused(), HasSubstr("the header is not one"));
+  EXPECT_EQ(refused(), "no error");
+}
+
 }  // namespace
 }  // namespace carya

@@ -202,6 +202,18 @@ TEST_P(EveryUserIndex, OpensWithTheFunctionOnlyAndGoesOn) {
   EXPECT_EQ(read_file(one.path()), read_file(two.path()));
 }
 
+TEST_P(EveryUserIndex, IsEmptiedAndFilledAgain) {
+  const Matrix<float> vectors = use().points(300, 14);
+  const auto index = filled(vectors);
+  for (ItemId id = 100; id < 400; ++id) ASSERT_TRUE(index->remove(id));
+  EXPECT_THAT(index->search(vectors.row(0), {}), IsEmpty());
+  index->add(ids_from(100, 300), vectors);
+  for (size_t q = 0; q < 10; ++q) {
+    expect_nearest(index->search(vectors.row(q), {.k = 5, .effort = 100}),
+                   naive(use(), vectors, 100, vectors.row(q), 5), vectors, vectors.row(q));
+  }
+}
+
 TEST(UserMetric, HasTheSameBytesForEveryNumberOfThreads) {
   const Matrix<float> vectors = normal_points(3000, 7);
   std::string one;

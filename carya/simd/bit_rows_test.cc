@@ -68,16 +68,20 @@ TEST_P(EveryBinaryMetric, FollowsTheDefinitionOnEveryInstructionSet) {
   }
 }
 
-TEST(Bits, AreWhatWasPacked) {
-  for (size_t dim : {1, 8, 13, 512, 1000}) {
-    const Matrix<float> rows = random_bits(7, dim, dim);
-    const Matrix<std::byte> packed = packed_rows(rows);
-    EXPECT_EQ(packed.cols(), row_bytes(RowFormat::kBits, dim));
-    EXPECT_EQ(packed.cols(), (dim + 511) / 512 * 64);
-    for (size_t i = 0; i < rows.rows(); ++i) {
-      std::vector<float> read(dim, 7.0f);
-      unpack_bits(packed.row_data(i), read);
-      EXPECT_THAT(read, ::testing::ElementsAreArray(rows.row(i)));
+TEST_P(EveryBinaryMetric, IsOfBitsThatAreWhatWasPacked) {
+  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(target);
+    for (size_t dim : {1, 8, 13, 63, 64, 65, 71, 79, 80, 127, 128, 511, 512, 513, 1000}) {
+      const Matrix<float> rows = random_bits(7, dim, dim);
+      const Matrix<std::byte> packed = packed_rows(rows);
+      EXPECT_EQ(packed.cols(), row_bytes(RowFormat::kBits, dim));
+      EXPECT_EQ(packed.cols(), (dim + 511) / 512 * 64);
+      for (size_t i = 0; i < rows.rows(); ++i) {
+        std::vector<float> read(dim, 7.0f);
+        unpack_bits(packed.row_data(i), read);
+        EXPECT_THAT(read, ::testing::ElementsAreArray(rows.row(i)));
+      }
     }
   }
   std::vector<std::byte> row(64, std::byte{0xff});
@@ -87,17 +91,23 @@ TEST(Bits, AreWhatWasPacked) {
   for (size_t i = 2; i < 64; ++i) EXPECT_EQ(row[i], std::byte{0});
 }
 
-TEST(Bits, RefuseOtherNumbersByRowAndColumn) {
-  for (float bad : {0.5f, -1.0f, 2.0f, std::nanf(""), INFINITY}) {
-    Matrix<float> rows = random_bits(5, 20, 1);
-    require_binary(rows, "vector");
-    rows(3, 17) = bad;
-    try {
-      require_binary(rows, "vector");
-      FAIL() << bad;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("vector 3: column 17 is "));
+TEST_P(EveryBinaryMetric, RefusesOtherNumbersByRowAndColumn) {
+  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    for (float bad : {0.5f, -1.0f, 2.0f, std::nanf(""), INFINITY}) {
+      for (size_t column : {0, 1, 15, 16, 17, 32}) {
+        Matrix<float> rows = random_bits(5, 33, 1);
+        require_binary(rows, "vector");
+        rows(3, column) = bad;
+        try {
+          require_binary(rows, "vector");
+          FAIL() << bad;
+        } catch (const Error& error) {
+          EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+          EXPECT_THAT(error.what(),
+                      ::testing::HasSubstr(fmt::format("vector 3: column {} is ", column)));
+        }
+      }
     }
   }
 }
