@@ -141,7 +141,8 @@ void add_build(CLI::App& index) {
       ->required();
   verb->add_option("-o,--output", args->output, "the index, one file");
   verb->add_option("--type", args->type, "and its parameters, see below")->capture_default_str();
-  verb->add_option("--metric", args->metric, "l2, ip or cosine")->capture_default_str();
+  verb->add_option("--metric", args->metric, "l2, ip, cosine; of 0 and 1: hamming, jaccard")
+      ->capture_default_str();
   verb->add_option("--ids", args->ids,
                    "whole numbers, one a vector: a line each, .npy or .ivecs; else 0, 1, 2 ...");
   verb->add_option("--threads", args->n_threads, "0: all; the result is the same")

@@ -193,8 +193,11 @@ void tune_vectors(const TuneArguments& args) {
   const size_t sample = args.sample == 0 ? SIZE_MAX : args.sample;
   const Task task = make_task(args, metric, sample, &progress);
   std::vector<Contender> contenders;
-  for (const std::string& type : types_or(
-           args, {"hnsw:m=8", "hnsw", "hnsw:m=32", "hnsw:m=8,codes=int4", "hnsw:codes=int4"})) {
+  std::vector<std::string> standard = {"hnsw:m=8", "hnsw", "hnsw:m=32"};
+  if (!is_binary(metric)) {  // bits have no smaller codes
+    standard.insert(standard.end(), {"hnsw:m=8,codes=int4", "hnsw:codes=int4"});
+  }
+  for (const std::string& type : types_or(args, standard)) {
     contenders.push_back(contend(IndexSpec::parse(type), metric, task, args.recall, &progress));
   }
   draw(args.svg, contenders, args.k);
@@ -235,7 +238,9 @@ void bench(const TuneArguments& args) {
   TerminalProgress progress;
   const Task task = make_task(args, metric, args.sample == 0 ? SIZE_MAX : args.sample, &progress);
   std::vector<Contender> contenders;
-  for (const std::string& type : types_or(args, {"hnsw", "hnsw:codes=int4", "ivf_pq", "flat"})) {
+  std::vector<std::string> standard = {"hnsw", "flat"};
+  if (!is_binary(metric)) standard.insert(standard.end(), {"hnsw:codes=int4", "ivf_pq"});
+  for (const std::string& type : types_or(args, standard)) {
     contenders.push_back(contend(IndexSpec::parse(type), metric, task, std::nullopt, &progress));
     const Contender& last = contenders.back();
     if (args.json) continue;
@@ -259,7 +264,8 @@ void add_common(CLI::App& verb, TuneArguments& args) {
                   "the true neighbours: .ivecs, .npy or HDF5; else they are computed");
   verb.add_option("--type", args.types, "of an index, as for build; may be given again")
       ->allow_extra_args(false);
-  verb.add_option("--metric", args.metric, "of vectors: l2, ip or cosine")->capture_default_str();
+  verb.add_option("--metric", args.metric, "of vectors: l2, ip, cosine, hamming or jaccard")
+      ->capture_default_str();
   verb.add_option("--seed", args.seed, "draws the sample and the queries")
       ->check(whole_number())
       ->capture_default_str();

@@ -56,15 +56,17 @@ void FlatIndex::save(const std::filesystem::path& path) const {
   out.save(path);
 }
 
-FlatIndex FlatIndex::open(const std::filesystem::path& path) {
+FlatIndex FlatIndex::open(const std::filesystem::path& path, const DistanceFunction& distance) {
   Container file = Container::open(path, kFileKind, kVersion);
   const auto header = file.value<FlatHeader>("header");
-  if (header.dim == 0 || header.dim > kMaxDim || header.metric > 2) {
+  if (header.dim == 0 || header.dim > kMaxDim || header.metric > kLastMetric) {
     file.fail("the header is not one of a flat index");
   }
   const auto metric = static_cast<Metric>(header.metric);
-  FlatIndex index(header.dim, metric);
-  index.store_ = VectorStore::open(file, header.dim, metric);
+  require_distance(path, metric, distance);
+  FlatIndex index(header.dim, metric, {.distance = distance});
+  index.store_ =
+      VectorStore::open(file, header.dim, metric, VectorStorage::exact_for(metric), distance);
   if (index.store_.n_live() != index.store_.n_slots()) file.fail("an item is dead");
   index.file_ = std::move(file);
   return index;

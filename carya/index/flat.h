@@ -8,15 +8,22 @@
 
 namespace carya {
 
+struct FlatOptions {
+  DistanceFunction distance = {};  // of Metric::kUser, and only of it
+};
+
 // The exact index: every search reads every vector, in one contiguous run.  The baseline of the
-// others, and the best below some thousand items.  4 (dim + up to 15) bytes per item.
+// others, and the best below some thousand items.  4 (dim + up to 15) bytes per item; dim / 8
+// (+ up to 63) where the metric is binary.
 //
 //   FlatIndex index(384, Metric::kCosine);
 //   index.add(ids, vectors);
 //   std::vector<Hit> hits = index.search(query, {.k = 10});
 class FlatIndex : public Index {
  public:
-  FlatIndex(size_t dim, Metric metric) : store_(dim, metric) {}
+  // Throws kInvalidArgument if dim is 0, or if there is a distance without kUser or the reverse.
+  FlatIndex(size_t dim, Metric metric, const FlatOptions& options = {})
+      : store_(dim, metric, VectorStorage::exact_for(metric), options.distance) {}
 
   size_t dim() const noexcept override { return store_.dim(); }
   size_t size() const noexcept override { return store_.n_live(); }
@@ -29,7 +36,9 @@ class FlatIndex : public Index {
   std::vector<Hit> search(std::span<const float> query,
                           const SearchOptions& options) const override;
   void save(const std::filesystem::path& path) const override;
-  static FlatIndex open(const std::filesystem::path& path);
+  // Maps the file; the first change copies it to memory.  distance: the function of a kUser index.
+  // Throws kNotFound, kCorrupt, and kInvalidArgument if the function lacks or has no use.
+  static FlatIndex open(const std::filesystem::path& path, const DistanceFunction& distance = {});
   static constexpr std::string_view kFileKind = "flat_index";
 
  private:

@@ -21,6 +21,15 @@ size_t batch_size(size_t n_nodes) {
   return std::clamp<size_t>(n_nodes / kBatchShare, 1, kMaxBatch);
 }
 
+// The default storage is each metric's own; any other is what the caller asked for.
+HnswOptions completed(Metric metric, HnswOptions options) {
+  const bool exact_only = is_binary(metric) || metric == Metric::kUser;
+  if (exact_only && options.storage == HnswOptions{}.storage) {
+    options.storage = VectorStorage::exact_for(metric);
+  }
+  return options;
+}
+
 }  // namespace
 
 void HnswOptions::validate() const {
@@ -32,8 +41,8 @@ void HnswOptions::validate() const {
 Hnsw::Hnsw(size_t dim, Metric metric, const HnswOptions& options)
     : dim_(dim),
       metric_(metric),
-      options_(options),
-      state_{VectorStore(dim, metric, options.storage), HnswGraph(options.m)},
+      options_(completed(metric, options)),
+      state_{VectorStore(dim, metric, options_.storage, options_.distance), HnswGraph(options.m)},
       shared_(std::make_unique<Shared>()) {
   options.validate();
   publish();
@@ -229,7 +238,8 @@ void Hnsw::recycle_dead(size_t min_dead) {
   VectorStore& store = state_.store;
   HnswGraph& graph = state_.graph;
   if (store.n_live() == 0 && store.n_slots() > 0) {  // searches that run keep the old arrays
-    state_ = {VectorStore(dim_, metric_, options_.storage), HnswGraph(options_.m)};
+    state_ = {VectorStore(dim_, metric_, options_.storage, options_.distance),
+              HnswGraph(options_.m)};
     head_of_.clear();
     free_slots_.clear();
     retired_.clear();

@@ -29,7 +29,9 @@ struct HnswOptions {
   // The graph is built and walked on codes where there are any, and answers are ranked by the exact
   // vectors.  int8 codes halve the time of a search.  {.exact = {}, .codes = kInt8} keeps a quarter
   // of the memory: for callers that give SearchOptions::exact, or need no exact answers.
+  // Binary metrics keep bits, kUser keeps f32, both without codes: for them the default means that.
   VectorStorage storage = {.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
+  DistanceFunction distance = {};  // of Metric::kUser, and only of it
   void validate() const;
 };
 
@@ -43,8 +45,8 @@ struct HnswState {
 
 // Hierarchical navigable small world graph: approximate nearest neighbours in about log n hops
 // (Malkov & Yashunin 2016; card 015).  Memory per item: 8.4 m + 18 bytes, 4 dim (f32) or 2 dim
-// (bf16) for exact vectors, dim (int8) or dim / 2 (int4) for codes, rows rounded up to 64 bytes;
-// and about 80 more from the first change on (two hash tables).
+// (bf16) for exact vectors, dim (int8) or dim / 2 (int4) for codes, dim / 8 for bits, rows rounded
+// up to 64 bytes; and about 80 more from the first change on (two hash tables).
 //
 // Items come in batches that grow with the graph (Manohar et al. 2024, ParlayANN): all of a batch
 // search the same graph at once, see each other exactly, and then are linked in a fixed order.  So
@@ -59,6 +61,10 @@ struct HnswState {
 //   Hnsw index(384, Metric::kCosine);
 //   index.add(ids, vectors);
 //   std::vector<Hit> hits = index.search(query, {.k = 10, .effort = 100});
+//
+// Any symmetric distance of two vectors may take a metric's place; the graph needs no more of it
+// than that a neighbour's neighbour tends to be near:
+//   Hnsw by_canberra(24, Metric::kUser, {.distance = canberra});
 class Hnsw : public Index {
  public:
   Hnsw(size_t dim, Metric metric, const HnswOptions& options = {});
@@ -94,8 +100,9 @@ class Hnsw : public Index {
   static constexpr size_t kDefaultEffort = 100;
 
   void save(const std::filesystem::path& path) const override;
-  // Maps the file; the first change copies it to memory.  Throws kNotFound, kCorrupt.
-  static Hnsw open(const std::filesystem::path& path);
+  // Maps the file; the first change copies it to memory.  distance: the function of a kUser index.
+  // Throws kNotFound, kCorrupt, and kInvalidArgument if the function lacks or has no use.
+  static Hnsw open(const std::filesystem::path& path, const DistanceFunction& distance = {});
   static constexpr std::string_view kFileKind = "hnsw";
 
  private:

@@ -5,6 +5,7 @@
 
 #include "carya/core/parallel.h"
 #include "carya/simd/knn.h"
+#include "carya/simd/kselect.h"
 
 namespace carya {
 namespace {
@@ -18,6 +19,27 @@ struct Peers {
   Neighbors near;              // ids are indices into slots
 };
 
+// The k nearest other slots of each slot, as rows of `slots`: what exact_knn_graph() is, for rows
+// that its tiles do not multiply.
+Neighbors near_among(const RowSet& rows, std::span<const uint32_t> slots, size_t k) {
+  Neighbors near{Matrix<uint32_t>::uninitialized(slots.size(), k),
+                 Matrix<float>::uninitialized(slots.size(), k)};
+  parallel_for(0, slots.size(), kNodeGrain, [&](size_t first, size_t last) {
+    QueryBytes buffer;
+    std::vector<float> distance(slots.size());
+    std::vector<Candidate> others;
+    for (size_t i = first; i < last; ++i) {
+      rows.distances(rows.as_query(slots[i], buffer), slots, distance.data());
+      others.clear();
+      for (uint32_t j = 0; j < slots.size(); ++j) {
+        if (j != i) others.push_back({distance[j], j});
+      }
+      KSelect(near.ids.row(i), near.distances.row(i)).merge(others);
+    }
+  });
+  return near;
+}
+
 Peers peers_on(const HnswBuild& build, const VectorStore& store, std::span<const uint32_t> batch,
                size_t level) {
   Peers peers;
@@ -28,11 +50,15 @@ Peers peers_on(const HnswBuild& build, const VectorStore& store, std::span<const
     peers.slots.push_back(batch[i]);
   }
   if (peers.slots.size() < 2) return peers;
+  const size_t k = std::min(build.graph.m(), peers.slots.size() - 1);
+  if (is_binary(store.metric()) || store.metric() == Metric::kUser) {
+    peers.near = near_among(build.rows, peers.slots, k);
+    return peers;
+  }
   auto vectors = Matrix<float>::uninitialized(peers.slots.size(), store.dim());
   for (size_t i = 0; i < peers.slots.size(); ++i) {
     store.walked().read(peers.slots[i], vectors.row(i));
   }
-  const size_t k = std::min(build.graph.m(), peers.slots.size() - 1);
   peers.near = exact_knn_graph(vectors, k, store.inner_metric());
   return peers;
 }

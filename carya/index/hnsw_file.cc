@@ -6,7 +6,7 @@ namespace {
 
 constexpr uint32_t kVersion = 2;
 // Formats as RowFormat, kNone: nothing.
-constexpr uint64_t kNone = 255;
+constexpr uint64_t kNone = 255, kLastFormat = static_cast<uint64_t>(RowFormat::kBits);
 struct HnswHeader {
   uint64_t dim, metric, m, ef_construction, seed, n_drawn, entry, exact, codes;
 };
@@ -38,24 +38,30 @@ void Hnsw::save(const std::filesystem::path& path) const {
   out.save(path);
 }
 
-Hnsw Hnsw::open(const std::filesystem::path& path) {
+Hnsw Hnsw::open(const std::filesystem::path& path, const DistanceFunction& distance) {
   Container file = Container::open(path, kFileKind, kVersion);
   const auto header = file.value<HnswHeader>("header");
-  if (header.dim == 0 || header.dim > kMaxDim || header.metric > 2 || header.m < 2 ||
+  if (header.dim == 0 || header.dim > kMaxDim || header.metric > kLastMetric || header.m < 2 ||
       header.m > 512 || header.ef_construction < header.m || header.ef_construction > 100'000 ||
-      header.entry > kNoSlot || (header.exact > 1 && header.exact != kNone) ||
-      (header.codes != 2 && header.codes != 3 && header.codes != kNone) ||
-      (header.exact == kNone && header.codes == kNone) ||
-      (header.codes != kNone && header.dim > kMaxCodeDim)) {
+      header.entry > kNoSlot || (header.exact > kLastFormat && header.exact != kNone) ||
+      (header.codes > kLastFormat && header.codes != kNone)) {
     file.fail("the header is not one of an HNSW");
   }
   const auto metric = static_cast<Metric>(header.metric);
+  const VectorStorage storage{.exact = format_of(header.exact), .codes = format_of(header.codes)};
+  try {
+    storage.validate(header.dim, metric);
+  } catch (const Error& error) {
+    file.fail(error.what());
+  }
+  require_distance(path, metric, distance);
   Hnsw index(header.dim, metric,
              {.m = header.m,
               .ef_construction = header.ef_construction,
               .seed = header.seed,
-              .storage = {.exact = format_of(header.exact), .codes = format_of(header.codes)}});
-  index.state_ = {VectorStore::open(file, header.dim, metric, index.options_.storage),
+              .storage = storage,
+              .distance = distance});
+  index.state_ = {VectorStore::open(file, header.dim, metric, storage, distance),
                   HnswGraph(header.m)};
   const size_t n_slots = index.state_.store.n_slots();
   index.state_.graph =

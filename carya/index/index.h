@@ -77,7 +77,8 @@ class Index {
 using IndexFactory = std::function<std::unique_ptr<Index>(size_t dim, Metric metric)>;
 
 // Opens what any Index::save wrote, by mapping it: the only place that knows all index types.
-// Throws kNotFound, kCorrupt.
+// Throws kNotFound, kCorrupt, and kInvalidArgument for an index of Metric::kUser, whose function
+// its own open() takes.
 std::unique_ptr<Index> open_index(const std::filesystem::path& path);
 
 }  // namespace carya

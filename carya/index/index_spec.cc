@@ -94,10 +94,12 @@ IvfPqOptions ivf_pq_options(Parameters& parameters) {
 
 size_t format_bytes(Format format, size_t dim) { return format ? row_bytes(*format, dim) : 0; }
 
-IndexEstimate hnsw_estimate(const HnswOptions& options, size_t n, size_t dim) {
+IndexEstimate hnsw_estimate(const HnswOptions& options, Metric metric, size_t n, size_t dim) {
   const double links = 8.4 * static_cast<double>(options.m) + 18;
-  const size_t item = static_cast<size_t>(links) + format_bytes(options.storage.exact, dim) +
-                      format_bytes(options.storage.codes, dim);
+  const VectorStorage storage =
+      is_binary(metric) ? VectorStorage::exact_for(metric) : options.storage;
+  const size_t item = static_cast<size_t>(links) + format_bytes(storage.exact, dim) +
+                      format_bytes(storage.codes, dim);
   constexpr size_t kTables = 80;  // of ids and checksums, while it changes
   // Codes alone need floats until their range is learnt; arrays grow by half.
   const size_t building = item + kTables + item / 2;
@@ -122,7 +124,7 @@ IndexEstimate ivf_pq_estimate(const IvfPqOptions& options, size_t n, size_t dim)
 
 struct IndexType {
   std::string_view name, help;
-  IndexEstimate (*estimate)(Parameters&, size_t n, size_t dim);
+  IndexEstimate (*estimate)(Parameters&, Metric, size_t n, size_t dim);
   std::unique_ptr<Index> (*build)(Parameters&, Metric, std::span<const ItemId>,
                                   MatrixView<const float>, Progress*);
 };
@@ -131,8 +133,8 @@ const IndexType kTypes[] = {
     {"hnsw",
      "graph, the default: m=16, ef_construction=200, exact=f32 (or bf16, none), codes=int8 (or "
      "int4, none), seed=0",
-     [](Parameters& parameters, size_t n, size_t dim) {
-       return hnsw_estimate(hnsw_options(parameters), n, dim);
+     [](Parameters& parameters, Metric metric, size_t n, size_t dim) {
+       return hnsw_estimate(hnsw_options(parameters), metric, n, dim);
      },
      [](Parameters& parameters, Metric metric, std::span<const ItemId> ids,
         MatrixView<const float> vectors, Progress* progress) -> std::unique_ptr<Index> {
@@ -144,8 +146,9 @@ const IndexType kTypes[] = {
        return index;
      }},
     {"flat", "exact: reads every vector",
-     [](Parameters&, size_t n, size_t dim) {
-       const size_t item = row_bytes(RowFormat::kF32, dim) + sizeof(ItemId) + 1;
+     [](Parameters&, Metric metric, size_t n, size_t dim) {
+       const size_t item =
+           format_bytes(VectorStorage::exact_for(metric).exact, dim) + sizeof(ItemId) + 1;
        return IndexEstimate{n * (item + item / 2 + 40), n * item, n * item};
      },
      [](Parameters& parameters, Metric metric, std::span<const ItemId> ids,
@@ -158,7 +161,7 @@ const IndexType kTypes[] = {
     {"ivf_pq",
      "compressed lists: lists=0 (about 4 sqrt n), parts=0 (about dim / 4), bits=4 (or 8), "
      "rotate=yes, seed=0",
-     [](Parameters& parameters, size_t n, size_t dim) {
+     [](Parameters& parameters, Metric, size_t n, size_t dim) {
        return ivf_pq_estimate(ivf_pq_options(parameters), n, dim);
      },
      [](Parameters& parameters, Metric metric, std::span<const ItemId> ids,
@@ -193,6 +196,8 @@ std::string_view format_name(Format format) {
       return "int8";
     case RowFormat::kInt4:
       return "int4";
+    case RowFormat::kBits:
+      return "bits";
   }
   CARYA_ASSERT(false);
   return {};
@@ -232,9 +237,9 @@ std::string index_types_help() {
   return help;
 }
 
-IndexEstimate estimate_index(const IndexSpec& spec, Metric, size_t n, size_t dim) {
+IndexEstimate estimate_index(const IndexSpec& spec, Metric metric, size_t n, size_t dim) {
   Parameters parameters(spec);
-  const IndexEstimate estimate = type_of(spec).estimate(parameters, n, dim);
+  const IndexEstimate estimate = type_of(spec).estimate(parameters, metric, n, dim);
   parameters.finish();
   return estimate;
 }

@@ -93,6 +93,27 @@ INSTANTIATE_TEST_SUITE_P(Specs, EstimateTest,
                                          "hnsw:m=32,ef_construction=32,exact=bf16,codes=none",
                                          "flat", "ivf_pq", "ivf_pq:lists=20,parts=24,bits=8"));
 
+TEST(IndexSpec, EstimatesBits) {
+  constexpr size_t kItems = 10'000, kDim = 600;
+  Matrix<float> points = random_points(kItems, kDim, 5);
+  for (float& x : points.flat()) x = x > 0 ? 1 : 0;
+  for (const char* spec : {"hnsw:ef_construction=20", "flat"}) {
+    const TempFile file;
+    const auto index =
+        build_index(IndexSpec::parse(spec), Metric::kHamming, ids_from(0, kItems), points);
+    index->save(file.path());
+    const IndexEstimate estimate =
+        estimate_index(IndexSpec::parse(spec), Metric::kHamming, kItems, kDim);
+    EXPECT_NEAR(static_cast<double>(estimate.file_bytes) /
+                    static_cast<double>(std::filesystem::file_size(file.path())),
+                1, 0.1)
+        << spec;
+    if (spec[0] == 'h') {
+      EXPECT_THAT(index_facts(*index), Contains(Pair("exact", "bits")));
+    }
+  }
+}
+
 TEST(IndexSpec, EstimatesSecondsOfAnything) {
   EXPECT_EQ(estimate_build_seconds({}, Metric::kSquaredL2, Matrix<float>(0, 3)), 0);
   EXPECT_GT(estimate_build_seconds({}, Metric::kSquaredL2, random_points(30, 3, 4)), 0);

@@ -22,7 +22,7 @@ std::filesystem::path file(const char* name) {
 }
 
 // A small index of each kind, as the file that save() writes.
-enum class Kind { kFlat, kGraph, kCodes, kCodesAlone };
+enum class Kind { kFlat, kGraph, kCodes, kCodesAlone, kBits };
 std::string saved(Kind kind) {
   const bool coded = kind == Kind::kCodes || kind == Kind::kCodesAlone;
   // Codes begin with that many items.
@@ -30,14 +30,18 @@ std::string saved(Kind kind) {
   Matrix<float> vectors(kItems, kDim);
   Rng rng(1);
   // Few numbers, so that there are twins.
-  for (float& x : vectors.flat()) x = static_cast<float>(rng.below(coded ? 16 : 4));
+  const uint64_t n_numbers = coded ? 16 : kind == Kind::kBits ? 2 : 4;
+  for (float& x : vectors.flat()) x = static_cast<float>(rng.below(n_numbers));
   std::vector<ItemId> ids(kItems);
   std::iota(ids.begin(), ids.end(), ItemId{0});
   const std::filesystem::path path = file("_seed");
   if (kind != Kind::kFlat) {
     VectorStorage storage{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
     if (kind == Kind::kCodesAlone) storage = {.exact = {}, .codes = RowFormat::kInt4};
-    Hnsw index(kDim, Metric::kSquaredL2, {.m = 2, .ef_construction = 4, .storage = storage});
+    const bool bits = kind == Kind::kBits;
+    if (bits) storage = VectorStorage::exact_for(Metric::kHamming);
+    Hnsw index(kDim, bits ? Metric::kHamming : Metric::kSquaredL2,
+               {.m = 2, .ef_construction = 4, .storage = storage});
     index.add(ids, vectors);
     index.save(path);
   } else {
@@ -75,9 +79,9 @@ void repair(std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace carya;
   static const std::string seeds[] = {saved(Kind::kGraph), saved(Kind::kFlat), saved(Kind::kCodes),
-                                      saved(Kind::kCodesAlone)};
+                                      saved(Kind::kCodesAlone), saved(Kind::kBits)};
   if (size == 0) return 0;
-  std::string bytes = seeds[data[0] % 4];
+  std::string bytes = seeds[data[0] % 5];
   for (size_t i = 1; i + 4 <= size; i += 4) {
     const size_t at =
         (data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16) % bytes.size();

@@ -4,8 +4,10 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "carya/core/error.h"
+#include "carya/simd/bit_rows.h"
 
 namespace carya {
 namespace {
@@ -34,6 +36,15 @@ CodeRange code_range(RowFormat format, Metric metric) {
   return l2 ? CodeRange{0, 15, 0} : CodeRange{-7, 7, 8};
 }
 
+void RowSet::user_distances(const std::byte* query, std::span<const uint32_t> slots,
+                            float* out) const {
+  const std::span<const float> from(reinterpret_cast<const float*>(query), dim);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const float distance = (*user)(from, {reinterpret_cast<const float*>(row(slots[i])), dim});
+    out[i] = std::isnan(distance) ? std::numeric_limits<float>::infinity() : distance;
+  }
+}
+
 const std::byte* RowSet::as_query(size_t slot, QueryBytes& buffer) const {
   if (format != RowFormat::kBf16) return row(slot);
   buffer.resize(2 * stride);
@@ -55,6 +66,7 @@ void Rows::encode(std::span<const float> vector, const Quantizer* quantizer, std
     std::fill(to + dim_, to + stride_ / 2, uint16_t{0});
     return;
   }
+  if (format_ == RowFormat::kBits) return pack_bits(vector, row);
   const CodeRange range = code_range(format_, metric_);
   const float inverse_scale = 1 / quantizer->scale;
   const auto code = [&](size_t i) {
@@ -86,6 +98,7 @@ void Rows::read(size_t slot, std::span<float> vector) const {
     std::transform(from, from + dim_, vector.begin(), from_bf16);
     return;
   }
+  if (format_ == RowFormat::kBits) return unpack_bits(row, vector);
   const size_t half = (dim_ + 1) / 2;
   for (size_t i = 0; i < dim_; ++i) {
     int code;
@@ -107,6 +120,10 @@ Rows::Query Rows::query(std::span<const float> vector) const {
     return query;
   }
   query.bytes.resize(stride_);
+  if (format_ == RowFormat::kBits) {
+    pack_bits(vector, query.bytes.data());
+    return query;
+  }
   const float scale = quantizer_->scale;
   if (metric_ == Metric::kSquaredL2) {
     encode(vector, quantizer_.get(), query.bytes.data());

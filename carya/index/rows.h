@@ -20,14 +20,20 @@ struct RowSet {
   size_t dim;
   RowFormat format;
   RowKernel kernel;
+  const DistanceFunction* user = nullptr;  // of Metric::kUser: in the kernel's place, on f32
 
   const std::byte* row(size_t slot) const noexcept { return data + slot * stride; }
   void prefetch(size_t slot) const noexcept { prefetch_bytes(row(slot), stride); }
   void distances(const std::byte* query, std::span<const uint32_t> slots, float* out) const {
+    if (user != nullptr) [[unlikely]]
+      return user_distances(query, slots, out);
     kernel(query, data, stride, dim, slots.data(), slots.size(), out);
   }
   // The row as a query: where it lies, or, for bf16, widened in `buffer`.
   const std::byte* as_query(size_t slot, QueryBytes& buffer) const;
+
+ private:
+  void user_distances(const std::byte* query, std::span<const uint32_t> slots, float* out) const;
 };
 
 // The codes of a format: lowest .. highest, stored as code + shift.
@@ -51,16 +57,19 @@ struct Quantizer {
   float noise() const noexcept { return scale * scale * static_cast<float>(offsets.size()) / 6; }
 };
 
-// The vectors of an index in one format.  metric: kSquaredL2 or kInnerProduct.  A copy shares the
+// The vectors of an index in one format.  metric: what row_kernel() has for it, or kUser, which
+// `user` computes, for kF32.  A copy shares the
 // memory, as a Column's does.
 class Rows {
  public:
-  Rows(RowFormat format, Metric metric, size_t dim)
+  Rows(RowFormat format, Metric metric, size_t dim,
+       std::shared_ptr<const DistanceFunction> user = nullptr)
       : format_(format),
         metric_(metric),
         dim_(dim),
         stride_(row_bytes(format, dim)),
-        kernel_(row_kernel(format, metric)) {}
+        kernel_(user ? nullptr : row_kernel(format, metric)),
+        user_(std::move(user)) {}
 
   RowFormat format() const noexcept { return format_; }
   size_t stride() const noexcept { return stride_; }
@@ -70,7 +79,9 @@ class Rows {
   void set_quantizer(Quantizer quantizer) {
     quantizer_ = std::make_shared<const Quantizer>(std::move(quantizer));
   }
-  RowSet set() const noexcept { return {bytes_.data(), stride_, dim_, format_, kernel_}; }
+  RowSet set() const noexcept {
+    return {bytes_.data(), stride_, dim_, format_, kernel_, user_.get()};
+  }
 
   void resize(size_t n_slots) { bytes_.resize(n_slots * stride_); }
   void reallocate(size_t n_slots) { bytes_.reallocate(n_slots * stride_); }
@@ -101,6 +112,7 @@ class Rows {
   Metric metric_;
   size_t dim_, stride_;
   RowKernel kernel_;
+  std::shared_ptr<const DistanceFunction> user_;
   Column<std::byte> bytes_;                     // [n_slots, stride]
   std::shared_ptr<const Quantizer> quantizer_;  // of integer formats
 };

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "carya/core/parallel.h"
+#include "carya/simd/bit_rows.h"
 
 namespace carya {
 namespace {
@@ -20,33 +21,70 @@ void normalize(std::span<float> row) {
   for (float& x : row) x = static_cast<float>(x * scale);
 }
 
+void require_numbers(Metric metric, MatrixView<const float> vectors, const char* what) {
+  is_binary(metric) ? require_binary(vectors, what) : require_finite(vectors, what);
+}
+
 }  // namespace
 
-void VectorStorage::validate(size_t dim) const {
+VectorStorage VectorStorage::exact_for(Metric metric) {
+  return {.exact = is_binary(metric) ? RowFormat::kBits : RowFormat::kF32, .codes = {}};
+}
+
+void VectorStorage::validate(size_t dim, Metric metric) const {
   require(exact || codes,
           "an index keeps exact vectors, codes, or both: the storage names neither");
-  require(!exact || *exact == RowFormat::kF32 || *exact == RowFormat::kBf16,
-          "exact vectors are f32 or bf16: int8 and int4 are codes");
+  require(metric != Metric::kUser || *this == exact_for(metric),
+          "a user's distance compares f32 vectors: leave the storage alone, or ask for kF32 and no "
+          "codes");
+  if (is_binary(metric)) {
+    require(*this == exact_for(metric),
+            "the metric {} compares bits, which are exact and smaller than any codes: leave the "
+            "storage alone, or ask for kBits and no codes",
+            metric_name(metric));
+    return;
+  }
+  require(
+      !exact || *exact == RowFormat::kF32 || *exact == RowFormat::kBf16,
+      "exact vectors are f32 or bf16: int8 and int4 are codes, bits are for hamming and jaccard");
   require(!codes || *codes == RowFormat::kInt8 || *codes == RowFormat::kInt4,
           "codes are int8 or int4: f32 and bf16 are exact vectors");
   require(!codes || dim <= kMaxCodeDim, "codes have at most {} dims, not {}: keep f32 alone",
           kMaxCodeDim, dim);
 }
 
-VectorStore::VectorStore(size_t dim, Metric metric, const VectorStorage& storage)
+void require_distance(const std::filesystem::path& path, Metric metric,
+                      const DistanceFunction& distance) {
+  require(metric != Metric::kUser || distance,
+          "{}: it was built with a distance of the program's own, which no file holds: give "
+          "Hnsw::open or FlatIndex::open that function",
+          path.string());
+  require(metric == Metric::kUser || !distance,
+          "{}: its metric is {}: open it without a distance function", path.string(),
+          metric_name(metric));
+}
+
+VectorStore::VectorStore(size_t dim, Metric metric, const VectorStorage& storage,
+                         const DistanceFunction& distance)
     : dim_(dim),
       metric_(metric),
       storage_(storage),
       slot_of_(std::make_shared<std::unordered_map<ItemId, uint32_t>>()) {
   require(dim >= 1, "an index of 0 dims can tell nothing apart: dim must be at least 1");
-  storage.validate(dim);
-  exact_.emplace(storage.exact.value_or(RowFormat::kF32), inner_metric(), dim);
+  require(metric != Metric::kUser || distance,
+          "the metric user is a function of yours: give it as the option `distance`");
+  require(metric == Metric::kUser || !distance,
+          "a distance function was given, but the metric is {}: use Metric::kUser, or leave it out",
+          metric_name(metric));
+  storage.validate(dim, metric);
+  if (distance) distance_ = std::make_shared<const DistanceFunction>(distance);
+  exact_.emplace(storage.exact.value_or(RowFormat::kF32), inner_metric(), dim, distance_);
 }
 
 std::vector<float, CacheLineAllocator<float>> VectorStore::prepared(
     std::span<const float> query) const {
   require(query.size() == dim_, "the query has {} dims, the index {}", query.size(), dim_);
-  require_finite({query.data(), 1, dim_}, "query");
+  require_numbers(metric_, {query.data(), 1, dim_}, "query");
   std::vector<float, CacheLineAllocator<float>> prepared(query.begin(), query.end());
   if (metric_ == Metric::kCosine) normalize(prepared);
   return prepared;
@@ -59,7 +97,7 @@ void VectorStore::check_rows(std::span<const ItemId> ids, MatrixView<const float
           vectors.cols(), dim_);
   require(n_slots() + ids.size() <= kMaxSlots, "{} items: an index holds at most {}",
           n_slots() + ids.size(), kMaxSlots);
-  require_finite(vectors, "vector");
+  require_numbers(metric_, vectors, "vector");
   index_ids();
   std::vector<ItemId> sorted(ids.begin(), ids.end());
   std::ranges::sort(sorted);
@@ -221,7 +259,7 @@ void VectorStore::own() {
 }
 
 VectorStore VectorStore::ordered(std::span<const uint32_t> slots) const {
-  VectorStore to(dim_, metric_, storage_);
+  VectorStore to(dim_, metric_, storage_, distance_ ? *distance_ : DistanceFunction());
   to.n_trained_ = n_trained_;
   to.exact_ = exact_;
   to.codes_ = codes_;
@@ -273,8 +311,8 @@ void VectorStore::save(ContainerWriter& out) const {
 }
 
 VectorStore VectorStore::open(const Container& in, size_t dim, Metric metric,
-                              const VectorStorage& storage) {
-  VectorStore store(dim, metric, storage);
+                              const VectorStorage& storage, const DistanceFunction& distance) {
+  VectorStore store(dim, metric, storage, distance);
   store.ids_ = Column<ItemId>::mapped(in.array<ItemId>("ids"));
   store.live_ = Column<uint8_t>::mapped(in.array<uint8_t>("live"));
   const size_t n = store.n_slots();

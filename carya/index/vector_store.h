@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,20 +19,31 @@ namespace carya {
 constexpr uint32_t kNoSlot = 0xffffffffu;
 constexpr size_t kMaxSlots = size_t{1} << 31;  // a search marks a slot with one bit
 constexpr size_t kMaxDim = size_t{1} << 20;    // more is a damaged header
-constexpr size_t kMaxCodeDim = 130'000;        // integer sums overflow beyond
+constexpr uint64_t kLastMetric = static_cast<uint64_t>(Metric::kUser);  // in files
+constexpr size_t kMaxCodeDim = 130'000;  // integer sums overflow beyond
 
 // What an index keeps of each vector; at least one of the two.
 struct VectorStorage {
-  // What answers are ranked by: kF32, kBf16, or nothing.
+  // What answers are ranked by: kF32, kBf16, or nothing; kBits for binary metrics, kF32 for kUser.
   std::optional<RowFormat> exact = RowFormat::kF32;
-  // A smaller form that a graph is walked on: kInt8, kInt4, or nothing.
+  // A smaller form that a graph is walked on: kInt8, kInt4, or nothing; nothing for binary
+  // metrics and kUser.
   std::optional<RowFormat> codes;
-  void validate(size_t dim) const;
+  // Exact vectors alone, in the form that the metric compares: bits or f32.
+  static VectorStorage exact_for(Metric metric);
+  void validate(size_t dim, Metric metric) const;  // throws kInvalidArgument
+  bool operator==(const VectorStorage&) const = default;
 };
+
+// Throws kInvalidArgument, naming the file, if its metric is kUser and there is no distance, or if
+// there is one that would not be used.
+void require_distance(const std::filesystem::path& path, Metric metric,
+                      const DistanceFunction& distance);
 
 // The vectors and ids of an index, one slot each, rows padded to cache lines.  Cosine vectors are
 // normalised when they come, so that their distance is 1 - a.b; a zero vector stays zero, at
-// distance 1 from everything.  Removed slots stay in place, dead, until they are reused.
+// distance 1 from everything.  Vectors of binary metrics become bits.  Removed slots stay in place,
+// dead, until they are reused.
 //
 // Codes need numbers to learn their range from: they come with the kMinTraining-th item, and anew
 // whenever the items are four times as many.  Until then, exact vectors are kept in any case, as
@@ -41,7 +53,10 @@ struct VectorStorage {
 // A copy is what readers hold: it shares the arrays, see Column.
 class VectorStore {
  public:
-  VectorStore(size_t dim, Metric metric, const VectorStorage& storage = {});
+  // distance: of kUser.  Throws kInvalidArgument on a dim of 0, a storage that cannot be, or a
+  // distance that lacks or belongs to no kUser.
+  VectorStore(size_t dim, Metric metric, const VectorStorage& storage,
+              const DistanceFunction& distance = {});
 
   size_t dim() const noexcept { return dim_; }
   Metric metric() const noexcept { return metric_; }
@@ -52,7 +67,7 @@ class VectorStore {
   ItemId id(size_t slot) const noexcept { return ids_[slot]; }
   bool is_live(size_t slot) const noexcept { return load_shared(live_[slot]) != 0; }
 
-  // What orders the stored vectors: squared L2 or the negative product.
+  // What orders the stored vectors: the metric, but for cosine, the negative product.
   Metric inner_metric() const noexcept {
     return metric_ == Metric::kCosine ? Metric::kInnerProduct : metric_;
   }
@@ -69,7 +84,7 @@ class VectorStore {
     return metric_ == Metric::kCosine ? 1.0f + inner : inner;
   }
   // The query as the stored vectors are: [dim], normalised for cosine.  Throws kInvalidArgument on
-  // a wrong dim or a NaN.
+  // a wrong dim, a NaN, or a number that a binary metric does not take.
   std::vector<float, CacheLineAllocator<float>> prepared(std::span<const float> query) const;
 
   // Throws kInvalidArgument, and changes nothing, on a wrong dim, a NaN, an id that is there or
@@ -98,7 +113,7 @@ class VectorStore {
   void save(ContainerWriter& out) const;
   // Throws kCorrupt if sizes disagree.
   static VectorStore open(const Container& in, size_t dim, Metric metric,
-                          const VectorStorage& storage = {});
+                          const VectorStorage& storage, const DistanceFunction& distance = {});
 
   static constexpr size_t kMinTraining = 1024;
 
@@ -108,6 +123,7 @@ class VectorStore {
   size_t dim_;
   Metric metric_;
   VectorStorage storage_;
+  std::shared_ptr<const DistanceFunction> distance_;
   size_t n_live_ = 0;
   size_t n_trained_ = 0;  // items when the codes' range was learnt
   std::optional<Rows> exact_, codes_;

@@ -130,16 +130,28 @@ HWY_INLINE float cosine_distance(float product, float norm_a, float norm_b) {
   return scale > 0 ? 1.0f - product / scale : 1.0f;
 }
 
+// From the sums of products of numbers 0 and 1, which are counts: as row_distance.cc has it of
+// bits.
+HWY_INLINE float jaccard_distance(float both, float size_a, float size_b) {
+  const float either = size_a + size_b - both;
+  return either > 0 ? (either - both) / either : 0.0f;
+}
+
 template <size_t kRows>
 HWY_INLINE void row_distances(Metric metric, const float* query, float query_norm,
                               const float* const* rows, size_t dim, float* out) {
-  if (metric == Metric::kSquaredL2)
+  // A number 0 or 1 that differs adds a square of 1.
+  if (metric == Metric::kSquaredL2 || metric == Metric::kHamming)
     return sum_rows<kRows, SquaredDifference>(query, rows, dim, out);
   sum_rows<kRows, Product>(query, rows, dim, out);
+  if (metric == Metric::kInnerProduct) {
+    for (size_t r = 0; r < kRows; ++r) out[r] = -out[r];
+    return;
+  }
   for (size_t r = 0; r < kRows; ++r) {
-    out[r] = metric == Metric::kInnerProduct
-                 ? -out[r]
-                 : cosine_distance(out[r], query_norm, squared_norm(rows[r], dim));
+    const float norm = squared_norm(rows[r], dim);
+    out[r] = metric == Metric::kCosine ? cosine_distance(out[r], query_norm, norm)
+                                       : jaccard_distance(out[r], query_norm, norm);
   }
 }
 
@@ -147,7 +159,8 @@ HWY_INLINE void row_distances(Metric metric, const float* query, float query_nor
 template <class RowOf>
 HWY_INLINE void each_distance(Metric metric, const float* query, size_t dim, size_t n,
                               const RowOf& row_of, float* out) {
-  const float norm = metric == Metric::kCosine ? squared_norm(query, dim) : 0;
+  const bool has_norm = metric == Metric::kCosine || metric == Metric::kJaccard;
+  const float norm = has_norm ? squared_norm(query, dim) : 0;
   size_t i = 0;
   for (; i + kRowsPerPass <= n; i += kRowsPerPass) {
     const float* rows[kRowsPerPass];

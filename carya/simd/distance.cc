@@ -1,5 +1,7 @@
 #include "carya/simd/distance.h"
 
+#include "carya/core/error.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "carya/simd/distance.cc"
 #include <hwy/foreach_target.h>
@@ -36,14 +38,23 @@ void gather_cosine(const float* query, const float* points, size_t stride, size_
                    const uint32_t* ids, size_t n_ids, float* out) {
   gather<Metric::kCosine>(query, points, stride, dim, ids, n_ids, out);
 }
+void gather_jaccard(const float* query, const float* points, size_t stride, size_t dim,
+                    const uint32_t* ids, size_t n_ids, float* out) {
+  gather<Metric::kJaccard>(query, points, stride, dim, ids, n_ids, out);
+}
 GatherKernel kernel_of(Metric metric) {
   switch (metric) {
     case Metric::kSquaredL2:
+    case Metric::kHamming:
       return gather_l2;
     case Metric::kInnerProduct:
       return gather_product;
     case Metric::kCosine:
       return gather_cosine;
+    case Metric::kJaccard:
+      return gather_jaccard;
+    case Metric::kUser:
+      break;
   }
   CARYA_ASSERT(false);
   return nullptr;
@@ -59,6 +70,7 @@ HWY_EXPORT(kernel_of);
 
 void distances(Metric metric, std::span<const float> query, MatrixView<const float> points,
                std::span<float> out) {
+  CARYA_ASSERT(metric != Metric::kUser);
   HWY_DYNAMIC_DISPATCH(scan_rows)(metric, query.data(), points, out.data());
 }
 

@@ -11,8 +11,11 @@ namespace carya {
 // Distances from one query to many rows: what a scan and a graph search call.  Each is a float sum
 // of 32 partial sums (element i goes to i % 32) that are added in a fixed order, so a pair has the
 // same distance in every function of this module and with every number of threads, and on AVX2 and
-// AVX-512 alike.  O(rows dim), bound by reads.  No checks: these run millions of times.
+// AVX-512 alike.  Binary metrics take floats 0 and 1 here too, and are exact up to 2^23 dims; rows
+// of bits (row_distance.h) are 32 times smaller.  O(rows dim), bound by reads.  No checks: these
+// run millions of times.
 
+// metric: any but kUser.
 // out[i] = distance to row i of points [n, dim]; out [n].
 void distances(Metric metric, std::span<const float> query, MatrixView<const float> points,
                std::span<float> out);

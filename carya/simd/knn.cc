@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "carya/core/parallel.h"
+#include "carya/simd/bit_rows.h"
 #include "carya/simd/distance.h"
 #include "carya/simd/knn_block.h"
 #include "carya/simd/kselect.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr size_t kCenterSample = 1024;  // rows; any point amid the data serves
 constexpr size_t kScanRows = 1024;      // distances of a scan that are in L1 when compared
+constexpr size_t kBitQueries = 16;      // a task: they share the points of a scan while in L2
 constexpr size_t kMinTiledQueries = 4;  // below, packing the points costs more than it saves
 constexpr size_t kCandidateBytes = size_t{4} << 20;  // per thread, for the candidates of a block
 
@@ -56,6 +59,8 @@ size_t block_size(const KnnTask& task) {
 Neighbors knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
               Metric metric, bool skip_self, Progress* progress) {
   require(k >= 1, "k is 0: ask for at least one neighbour");
+  require(metric != Metric::kUser,
+          "a user's distance is known to FlatIndex and Hnsw only: search a FlatIndex instead");
   require(queries.cols() == points.cols(), "the queries have {} dims, the points {}",
           queries.cols(), points.cols());
   require(points.rows() < kNoNeighbor, "{} points: at most {} are possible", points.rows(),
@@ -63,6 +68,25 @@ Neighbors knn(MatrixView<const float> queries, MatrixView<const float> points, s
   Neighbors result{Matrix<uint32_t>::uninitialized(queries.rows(), k),
                    Matrix<float>::uninitialized(queries.rows(), k)};
   begin_stage(progress, "nearest neighbours", queries.rows(), "queries");
+  if (is_binary(metric)) {
+    require_binary(points, "point");
+    require_binary(queries, "query");
+    const Matrix<std::byte> point_bits = packed_rows(points);
+    const Matrix<std::byte> query_bits = skip_self ? Matrix<std::byte>() : packed_rows(queries);
+    const KnnTask task{.queries = queries,
+                       .points = points,
+                       .k = std::min(k, std::max<size_t>(points.rows(), 1)),
+                       .metric = metric,
+                       .skip_self = skip_self,
+                       .query_bits = skip_self ? point_bits : query_bits,
+                       .point_bits = point_bits,
+                       .result = &result};
+    parallel_for(0, queries.rows(), kBitQueries, [&](size_t first, size_t last) {
+      knn_scan(task, first, last - first);
+      advance(progress, last - first);
+    });
+    return result;
+  }
   const bool l2 = metric == Metric::kSquaredL2;
   const std::vector<float> center = l2 ? sample_mean(points) : std::vector<float>(points.cols());
   const std::vector<float> point_norms = norms_about(points, center);
@@ -95,12 +119,22 @@ Neighbors knn(MatrixView<const float> queries, MatrixView<const float> points, s
 void knn_scan(const KnnTask& task, size_t first, size_t count) {
   std::vector<float> values(kScanRows);
   std::vector<Candidate> batch;
-  for (size_t q = first; q < first + count; ++q) {
-    KSelect nearest(task.result->ids.row(q).first(task.k),
-                    task.result->distances.row(q).first(task.k));
-    for (size_t begin = 0; begin < task.points.rows(); begin += kScanRows) {
-      const auto rows = task.points.slice(begin, std::min(kScanRows, task.points.rows() - begin));
-      distances(task.metric, task.queries.row(q), rows, values);
+  std::vector<size_t> found(count, 0);
+  const bool bits = is_binary(task.metric);
+  const RowKernel kernel = bits ? row_kernel(RowFormat::kBits, task.metric) : nullptr;
+  std::vector<uint32_t> all(bits ? kScanRows : 0);
+  std::iota(all.begin(), all.end(), 0u);
+  for (size_t begin = 0; begin < task.points.rows(); begin += kScanRows) {
+    const auto rows = task.points.slice(begin, std::min(kScanRows, task.points.rows() - begin));
+    for (size_t q = first; q < first + count; ++q) {
+      KSelect nearest(task.result->ids.row(q).first(task.k),
+                      task.result->distances.row(q).first(task.k), found[q - first]);
+      if (bits) {
+        kernel(task.query_bits.row_data(q), task.point_bits.row_data(begin), task.point_bits.cols(),
+               task.points.cols(), all.data(), rows.rows(), values.data());
+      } else {
+        distances(task.metric, task.queries.row(q), rows, values);
+      }
       batch.clear();
       const bool full = nearest.found() == task.k;
       for (size_t i = 0; i < rows.rows(); ++i) {
@@ -112,8 +146,11 @@ void knn_scan(const KnnTask& task, size_t first, size_t count) {
         batch.push_back({std::isnan(values[i]) ? kInfinity : values[i], id});
       }
       nearest.merge(batch);
+      found[q - first] = nearest.found();
     }
-    for (size_t j = nearest.found(); j < task.result->ids.cols(); ++j) {
+  }
+  for (size_t q = first; q < first + count; ++q) {
+    for (size_t j = found[q - first]; j < task.result->ids.cols(); ++j) {
       task.result->ids(q, j) = kNoNeighbor;
       task.result->distances(q, j) = std::numeric_limits<float>::infinity();
     }

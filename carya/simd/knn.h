@@ -24,7 +24,9 @@ constexpr uint32_t kNoNeighbor = 0xffffffffu;
 // Guarantee: ids and distances are what sorting all distances() (distance.h) gives, bit for bit,
 // duplicates, large offsets and near ties included: tiles compute lower bounds only, and whatever
 // may be among the k nearest is computed directly.  So the number of threads does not matter.
-// Throws kInvalidArgument if the dims differ, k is 0, or a number is not finite.
+// Binary metrics scan rows of bits instead: O(n_queries n dim / 512) instructions, dim / 8 bytes
+// more per row.  Throws kInvalidArgument if the dims differ, k is 0, a number is not finite, the
+// metric is binary and a number is neither 0 nor 1, or the metric is kUser.
 Neighbors exact_knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
                     Metric metric = Metric::kSquaredL2, Progress* progress = nullptr);
 

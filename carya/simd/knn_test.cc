@@ -24,6 +24,15 @@ Matrix<float> random_points(size_t n, size_t dim, uint64_t seed, float offset = 
   return points;
 }
 
+// What the metric takes.
+Matrix<float> points_for(Metric metric, size_t n, size_t dim, uint64_t seed) {
+  Matrix<float> points = random_points(n, dim, seed);
+  if (is_binary(metric)) {
+    for (float& x : points.flat()) x = x > 0 ? 1.0f : 0.0f;
+  }
+  return points;
+}
+
 // The definition: sort all distances.  distance_test.cc holds distances() against double.
 Neighbors naive_knn(MatrixView<const float> queries, MatrixView<const float> points, size_t k,
                     Metric metric, bool skip_self) {
@@ -58,7 +67,7 @@ class KnnOfEveryMetric : public ::testing::TestWithParam<Metric> {
 };
 INSTANTIATE_TEST_SUITE_P(Simd, KnnOfEveryMetric,
                          ::testing::Values(Metric::kSquaredL2, Metric::kInnerProduct,
-                                           Metric::kCosine),
+                                           Metric::kCosine, Metric::kHamming, Metric::kJaccard),
                          [](const auto& info) { return std::string(metric_name(info.param)); });
 
 TEST_P(KnnOfEveryMetric, IsWhatSortingAllDistancesGivesOnEveryInstructionSet) {
@@ -67,8 +76,8 @@ TEST_P(KnnOfEveryMetric, IsWhatSortingAllDistancesGivesOnEveryInstructionSet) {
     hwy::SetSupportedTargetsForTest(target);
     for (size_t dim = 1; dim <= 70; ++dim) {
       SCOPED_TRACE(dim);
-      const Matrix<float> points = random_points(101 + dim, dim, 1);
-      const Matrix<float> queries = random_points(13, dim, 2);
+      const Matrix<float> points = points_for(GetParam(), 101 + dim, dim, 1);
+      const Matrix<float> queries = points_for(GetParam(), 13, dim, 2);
       for (size_t k : {1, 10}) {
         expect_equal(exact_knn(queries, points, k, GetParam()),
                      naive_knn(queries, points, k, GetParam(), false));
@@ -82,8 +91,8 @@ TEST_P(KnnOfEveryMetric, HoldsForAllSizesOfQueriesPointsAndK) {
     for (size_t n_queries : {0, 1, 5, 12, 25}) {
       for (size_t k : {1, 2, 40, 300}) {
         SCOPED_TRACE(fmt::format("{} points, {} queries, k {}", n, n_queries, k));
-        const Matrix<float> points = random_points(n, 9, 3),
-                            queries = random_points(n_queries, 9, 4);
+        const Matrix<float> points = points_for(GetParam(), n, 9, 3),
+                            queries = points_for(GetParam(), n_queries, 9, 4);
         expect_equal(exact_knn(queries, points, k, GetParam()),
                      naive_knn(queries, points, k, GetParam(), false));
       }
@@ -95,7 +104,7 @@ TEST_P(KnnOfEveryMetric, LeavesAPointOutOfItsOwnNeighbours) {
   for (size_t n : {1, 2, 3, 5, 700}) {
     for (size_t k : {1, 3, 30, 701}) {
       SCOPED_TRACE(fmt::format("{} points, k {}", n, k));
-      const Matrix<float> points = random_points(n, 6, 5);
+      const Matrix<float> points = points_for(GetParam(), n, 6, 5);
       expect_equal(exact_knn_graph(points, k, GetParam()),
                    naive_knn(points, points, k, GetParam(), true));
     }
@@ -105,7 +114,7 @@ TEST_P(KnnOfEveryMetric, LeavesAPointOutOfItsOwnNeighbours) {
 TEST_P(KnnOfEveryMetric, OrdersEqualDistancesById) {
   Matrix<float> points(800, 3);
   Rng rng(6);
-  for (float& x : points.flat()) x = static_cast<float>(rng.below(3));
+  for (float& x : points.flat()) x = static_cast<float>(rng.below(is_binary(GetParam()) ? 2 : 3));
   for (size_t k : {1, 4, 100}) {
     expect_equal(exact_knn(points, points, k, GetParam()),
                  naive_knn(points, points, k, GetParam(), false));
@@ -115,7 +124,7 @@ TEST_P(KnnOfEveryMetric, OrdersEqualDistancesById) {
 }
 
 TEST_P(KnnOfEveryMetric, DoesNotDependOnTheNumberOfThreads) {
-  const Matrix<float> points = random_points(3000, 20, 7);
+  const Matrix<float> points = points_for(GetParam(), 3000, 20, 7);
   Neighbors one;
   {
     ThreadLimit limit(1);
@@ -184,6 +193,13 @@ TEST(Knn, RefusesBadInputByName) {
   bad(2, 1) = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(message([&] { exact_knn(a, bad, 1); }), ::testing::HasSubstr("point 2: column 1"));
   EXPECT_THAT(message([&] { exact_knn(bad, a, 1); }), ::testing::HasSubstr("query 2: column 1"));
+  EXPECT_THAT(message([&] { exact_knn(bad, a, 1, Metric::kHamming); }),
+              ::testing::HasSubstr("query 2: column 1 is nan: hamming and jaccard"));
+  EXPECT_THAT(message([&] { exact_knn(a, a, 1, Metric::kUser); }),
+              ::testing::HasSubstr("search a FlatIndex instead"));
+  bad(2, 1) = 2;
+  EXPECT_THAT(message([&] { exact_knn(a, bad, 1, Metric::kJaccard); }),
+              ::testing::HasSubstr("point 2: column 1 is 2: hamming and jaccard"));
 }
 
 }  // namespace

@@ -12,6 +12,12 @@ std::string_view metric_name(Metric metric) {
       return "inner_product";
     case Metric::kCosine:
       return "cosine";
+    case Metric::kHamming:
+      return "hamming";
+    case Metric::kJaccard:
+      return "jaccard";
+    case Metric::kUser:
+      return "user";
   }
   CARYA_ASSERT(false);
   return {};
@@ -21,8 +27,10 @@ Metric metric_from_name(std::string_view name) {
   if (name == "squared_l2" || name == "l2") return Metric::kSquaredL2;
   if (name == "inner_product" || name == "ip") return Metric::kInnerProduct;
   if (name == "cosine" || name == "cos") return Metric::kCosine;
+  if (name == "hamming") return Metric::kHamming;
+  if (name == "jaccard") return Metric::kJaccard;
   throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("metric '{}' is unknown: use l2, ip or cosine", name));
+              fmt::format("metric '{}' is unknown: use l2, ip, cosine, hamming or jaccard", name));
 }
 
 }  // namespace carya

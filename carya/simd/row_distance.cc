@@ -114,6 +114,42 @@ void code_rows(const std::byte* query, const std::byte* rows, size_t stride, siz
   }
 }
 
+// How many bits are set in each 8 bytes.
+template <class V>
+HWY_INLINE auto bit_counts(V bits) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::PopulationCount(bits);
+#else
+  return hn::SumsOf8(hn::PopulationCount(hn::BitCast(hn::ScalableTag<uint8_t>(), bits)));
+#endif
+}
+
+// |a ^ b| / |a | b| is 1 - |a & b| / |a | b|, rounded once.
+HWY_INLINE float jaccard_of(uint64_t differing, uint64_t either) {
+  return either == 0 ? 0.0f : static_cast<float>(differing) / static_cast<float>(either);
+}
+
+template <Metric metric>
+void bit_rows(const std::byte* query, const std::byte* rows, size_t stride, size_t dim,
+              const uint32_t* ids, size_t n_ids, float* out) {
+  const hn::ScalableTag<uint64_t> d;
+  const size_t n_words = row_bytes(RowFormat::kBits, dim) / sizeof(uint64_t);
+  const auto* const from = reinterpret_cast<const uint64_t*>(query);
+  for (size_t r = 0; r < n_ids; ++r) {
+    const auto* const row = reinterpret_cast<const uint64_t*>(rows + size_t{ids[r]} * stride);
+    auto differing = hn::Zero(d), either = hn::Zero(d);
+    for (size_t i = 0; i < n_words; i += hn::Lanes(d)) {
+      const auto q = hn::LoadU(d, from + i), x = hn::LoadU(d, row + i);
+      differing = hn::Add(differing, bit_counts(hn::Xor(q, x)));
+      if constexpr (metric == Metric::kJaccard) either = hn::Add(either, bit_counts(hn::Or(q, x)));
+    }
+    const uint64_t n_differing = hn::GetLane(hn::SumOfLanes(d, differing));
+    out[r] = metric == Metric::kJaccard
+                 ? jaccard_of(n_differing, hn::GetLane(hn::SumOfLanes(d, either)))
+                 : static_cast<float>(n_differing);
+  }
+}
+
 }  // namespace carya::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -211,6 +247,54 @@ void dot_rows(const std::byte* query, const std::byte* rows, size_t stride, size
 
 }  // namespace carya::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
+
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,avx512vpopcntdq")
+namespace carya::HWY_NAMESPACE {
+
+template <Metric metric, size_t kRows>
+HWY_INLINE void add_bit_counts(const std::byte* query, const std::byte* const* row, size_t bytes,
+                               __m512i* differing, __m512i* either) {
+  for (size_t i = 0; i < bytes; i += kRowAlignment) {
+    const __m512i q = _mm512_loadu_si512(query + i);
+#pragma GCC unroll 8
+    for (size_t r = 0; r < kRows; ++r) {
+      const __m512i x = _mm512_loadu_si512(row[r] + i);
+      differing[r] = _mm512_add_epi32(differing[r], _mm512_popcnt_epi32(_mm512_xor_si512(q, x)));
+      if constexpr (metric == Metric::kJaccard) {
+        either[r] = _mm512_add_epi32(either[r], _mm512_popcnt_epi32(_mm512_or_si512(q, x)));
+      }
+    }
+  }
+}
+
+template <Metric metric>
+void popcount_rows(const std::byte* query, const std::byte* rows, size_t stride, size_t dim,
+                   const uint32_t* ids, size_t n_ids, float* out) {
+  constexpr size_t kRows = 4;
+  const size_t bytes = row_bytes(RowFormat::kBits, dim);
+  const __m512i zero = _mm512_setzero_si512();
+  for (size_t i = 0; i < n_ids; i += kRows) {
+    const size_t n = n_ids - i < kRows ? n_ids - i : kRows;
+    const std::byte* row[kRows];
+    for (size_t r = 0; r < kRows; ++r) row[r] = rows + size_t{ids[i + (r < n ? r : 0)]} * stride;
+    __m512i differing[kRows] = {zero, zero, zero, zero}, either[kRows] = {zero, zero, zero, zero};
+    if (n == 1) {
+      add_bit_counts<metric, 1>(query, row, bytes, differing, either);
+    } else {
+      add_bit_counts<metric, kRows>(query, row, bytes, differing, either);
+    }
+    __m128 result =
+        _mm_cvtepi32_ps(sums_of(differing[0], differing[1], differing[2], differing[3]));
+    if constexpr (metric == Metric::kJaccard) {
+      const __m128i sets = sums_of(either[0], either[1], either[2], either[3]);
+      result = _mm_div_ps(result, _mm_cvtepi32_ps(_mm_max_epi32(sets, _mm_set1_epi32(1))));
+    }
+    _mm_mask_storeu_ps(out + i, static_cast<__mmask8>((1u << n) - 1), result);
+  }
+}
+
+}  // namespace carya::HWY_NAMESPACE
+HWY_POP_ATTRIBUTES
 #else
 #define CARYA_ROW_DOT 0
 #endif
@@ -226,8 +310,18 @@ RowKernel code_kernel() {
   return code_rows<format, metric>;
 }
 
+template <Metric metric>
+RowKernel bit_kernel() {
+#if CARYA_ROW_DOT
+  if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq")) {
+    return popcount_rows<metric>;
+  }
+#endif
+  return bit_rows<metric>;
+}
+
 RowKernel kernel_of(RowFormat format, Metric metric) {
-  CARYA_ASSERT(metric != Metric::kCosine);
+  CARYA_ASSERT(metric != Metric::kCosine && is_binary(metric) == (format == RowFormat::kBits));
   const bool l2 = metric == Metric::kSquaredL2;
   switch (format) {
     case RowFormat::kF32:
@@ -240,6 +334,9 @@ RowKernel kernel_of(RowFormat format, Metric metric) {
     case RowFormat::kInt4:
       return l2 ? code_kernel<RowFormat::kInt4, Metric::kSquaredL2>()
                 : code_kernel<RowFormat::kInt4, Metric::kInnerProduct>();
+    case RowFormat::kBits:
+      return metric == Metric::kHamming ? bit_kernel<Metric::kHamming>()
+                                        : bit_kernel<Metric::kJaccard>();
   }
   CARYA_ASSERT(false);
   return nullptr;
@@ -270,6 +367,9 @@ size_t row_bytes(RowFormat format, size_t dim) {
       break;
     case RowFormat::kInt4:
       bytes = (dim + 1) / 2;
+      break;
+    case RowFormat::kBits:
+      bytes = (dim + 7) / 8;
       break;
   }
   return (bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;

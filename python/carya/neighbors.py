@@ -17,6 +17,8 @@ _METRICS = {
     "sqeuclidean": "squared_l2",
     "cosine": "cosine",
     "inner_product": "inner_product",
+    "hamming": "hamming",
+    "jaccard": "jaccard",
 }
 
 
@@ -208,8 +210,9 @@ class HNSW(_Index):
 
     Parameters
     ----------
-    metric : {"euclidean", "sqeuclidean", "cosine", "inner_product"}
-        "cosine" is 1 - cos; "inner_product" is the negative product.
+    metric : {"euclidean", "sqeuclidean", "cosine", "inner_product", "hamming", "jaccard"}
+        "cosine" is 1 - cos; "inner_product" is the negative product; "hamming" (how many differ)
+        and "jaccard" are of numbers 0 and 1, kept as bits.
     m : int, default=16
         Links of a node, 2 to 512: more for better recall in high dimensions.
     ef_construction : int, default=200
@@ -344,8 +347,9 @@ class NearestNeighbors(BaseEstimator):
     algorithm : {"brute", "hnsw"}
         "brute" is exact: all distances, by SIMD tiles on all cores.  "hnsw" is approximate and
         faster from some ten thousand rows on.
-    metric : {"euclidean", "sqeuclidean", "cosine", "inner_product"}
-        "cosine" is 1 - cos; "inner_product" is the negative product.
+    metric : {"euclidean", "sqeuclidean", "cosine", "inner_product", "hamming", "jaccard"}
+        "cosine" is 1 - cos; "inner_product" is the negative product; "hamming" (how many differ)
+        and "jaccard" are of numbers 0 and 1, kept as bits.
     effort : int, default=100
         Of "hnsw": candidates that a search keeps; more is slower, and better.
     m, ef_construction, random_state

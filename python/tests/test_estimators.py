@@ -208,6 +208,20 @@ def test_codes_are_ranked_by_the_callers_vectors(blobs):
         carya.IVFPQ().fit(points[:3])
 
 
+@pytest.mark.parametrize("metric", ["hamming", "jaccard"])
+def test_binary_metrics(metric):
+    from scipy.spatial.distance import cdist
+
+    bits = (np.random.default_rng(2).random((2000, 90)) < 0.3).astype(np.float32)
+    exact = cdist(bits[:40], bits, metric) * (90 if metric == "hamming" else 1)
+    for model in carya.NearestNeighbors(5, metric=metric), carya.HNSW(metric=metric, effort=2000):
+        distances, ids = model.fit(bits).kneighbors(bits[:40], 5)
+        assert np.allclose(distances, np.sort(exact, axis=1)[:, :5], atol=1e-6)
+        assert np.allclose(np.take_along_axis(exact, ids, axis=1), distances, atol=1e-6)
+    with pytest.raises(ValueError, match="0 (and|or) 1"):
+        carya.HNSW(metric=metric).fit(bits + 0.5)
+
+
 def test_indexes_load_their_own_type_only(blobs, tmp_path):
     carya.IVFPQ(n_lists=4).fit(blobs[0]).save(tmp_path / "x.index")
     assert len(carya.IVFPQ.load(tmp_path / "x.index")) == 400
@@ -307,7 +321,7 @@ def test_bad_arrays_are_refused(estimator, bad, message):
         (carya.KMeansTree([]), "level"),
         (carya.KMeansTree(branching=1), "branching is 1"),
         (carya.KMeansTree(n_resamples=1.5), "n_resamples is 1.5"),
-        (carya.HNSW(metric="hamming"), "metric is 'hamming'"),
+        (carya.HNSW(metric="haversine"), "metric is 'haversine'"),
         (carya.HNSW(m=1), "m is 1"),
         (carya.HNSW(ef_construction=3), "ef_construction"),
         (carya.HNSW(codes="int2"), "codes=int2 is none of int8, int4, none"),
