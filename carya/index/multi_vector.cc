@@ -149,11 +149,6 @@ std::vector<ItemId> MultiVectorIndex::candidates(MatrixView<const float> queries
   std::optional<OwnerFilter> filter;
   if (options.filter != nullptr) filter.emplace(*options.filter, owner_);
   SearchOptions each{.filter = filter ? &*filter : nullptr, .stats = options.stats};
-  if (store_.ranked().format() == RowFormat::kF32) {
-    const RowSet rows = store_.ranked().set();
-    each.exact = MatrixView<const float>(reinterpret_cast<const float*>(rows.data),
-                                         store_.n_slots(), dim(), rows.stride / sizeof(float));
-  }
   size_t n_near = std::max(options.k, options.effort == 0 ? kDefaultEffort : options.effort);
   while (true) {
     each.k = each.effort = std::min(n_near, n_vectors());

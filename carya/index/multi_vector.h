@@ -20,9 +20,8 @@ using IndexOpener = std::function<std::unique_ptr<Index>(const std::filesystem::
 
 // Items that have several vectors: passages of a document, tokens of a passage, views of an object.
 // Any Index finds the vectors; this one knows whose they are.  It keeps every vector exactly too,
-// to rank items by all of their vectors, so the index may keep codes alone and is given these
-// vectors where it ranks: 4 dim bytes a vector (bits for binary metrics) and about 80 for the
-// tables.
+// to rank items by all of their vectors, so the index may keep codes alone: 4 dim bytes a vector
+// (dim / 8 for binary metrics) and about 80 for the tables.
 //
 // Searches are const and may run from many threads at once; changes need exclusive access.  The
 // result does not depend on the number of threads.

@@ -194,6 +194,10 @@ TEST_P(EveryMultiVector, FollowsAddRemoveAndUpdate) {
     n_vectors += vectors.rows();
   }
   EXPECT_EQ(index.n_vectors(), n_vectors);
+  const TempFolder folder;  // slots are used again: there are as many as vectors at any one time
+  index.save(folder.path());
+  const Container tables = Container::open(folder.path() / "items", "multi_vector", 1);
+  EXPECT_LT(tables.array<ItemId>("ids").size(), n_vectors * 13 / 10);
   const Matrix<float> queries = points_for(metric(), 6, 12, 99);
   for (size_t q = 0; q < queries.rows(); ++q) {
     const auto query = queries.view().slice(q, 1);

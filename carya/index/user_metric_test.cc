@@ -251,6 +251,35 @@ TEST(UserMetric, WalksTheGraphAndFindsNearlyAll) {
   EXPECT_LT(n_calls / queries.rows(), 6000u / 4);
 }
 
+// Links are chosen among a batch too, where each is its own nearest.
+TEST(UserMetric, AndBitsMakeGraphsWithoutLinksToOneself) {
+  Matrix<float> vectors = normal_points(3000, 15);
+  Hnsw user(7, Metric::kUser, {.distance = manhattan});
+  user.add(ids_from(0, 3000), vectors);
+  for (float& x : vectors.flat()) x = x > 0.5f ? 1.0f : 0.0f;
+  Matrix<float> wide(3000, 70);  // hardly any are equal
+  for (size_t i = 0; i < 3000; ++i) {
+    for (size_t j = 0; j < 70; ++j) wide(i, j) = vectors((i + 37 * (j / 7)) % 3000, j % 7);
+  }
+  Hnsw bits(70, Metric::kHamming);
+  bits.add(ids_from(0, 3000), wide);
+  for (const Hnsw* index : std::initializer_list<const Hnsw*>{&user, &bits}) {
+    const TempFile file;
+    index->save(file.path());
+    const Container graph = Container::open(file.path(), Hnsw::kFileKind, 2);
+    const auto links = graph.array<uint32_t>("links");
+    const size_t width = 2 * index->options().m;
+    ASSERT_EQ(links.size(), 3000 * width);
+    size_t n_links = 0;
+    for (size_t i = 0; i < links.size(); ++i) {
+      if (links[i] == kNoSlot) continue;
+      EXPECT_NE(links[i], i / width);
+      ++n_links;
+    }
+    EXPECT_GT(n_links, 3000u * index->options().m / 2);
+  }
+}
+
 TEST(UserMetric, IsBuiltFromKnownNeighbours) {
   const Matrix<float> vectors = normal_points(500, 10);
   const Case use{"canberra", canberra, normal_points};
