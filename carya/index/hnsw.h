@@ -96,7 +96,12 @@ class Hnsw : public Index {
   void save(const std::filesystem::path& path) const override;
   // Maps the file; the first change copies it to memory.  Throws kNotFound, kCorrupt.
   static Hnsw open(const std::filesystem::path& path);
+  // The same within another file (ContainerWriter::add_part).  The index must live, unchanged,
+  // until `out` is saved.
+  void write(ContainerWriter& out) const;
+  static Hnsw open(Container file);
   static constexpr std::string_view kFileKind = "hnsw";
+  static constexpr uint32_t kFileVersion = 2;
 
  private:
   struct Shared;  // with searches that run at once
