@@ -20,7 +20,7 @@ enum class WindowStrategy {
   kAuto,        // what costs least, as estimated; a failed guess is noticed and answered otherwise
   kScan,        // all vectors of the window: exact
   kTree,        // the largest nodes within the window, and scans of its ends
-  kPostfilter,  // the smallest node around the window, if it is at most kMaxRatio times as large
+  kPostfilter,  // the smallest node around the window, if it is at most 8 times as large
                 // and the window not below a quarter of the cutoff; else as kTree
   kThreeSplit,  // the largest nodes within the window, and for each end the smallest node around it
   kSuper,  // the smallest node around the window, shifted ones included (WindowOptions::shifted)
@@ -101,7 +101,6 @@ class WindowIndex final : public Index {
   std::vector<Hit> search(std::span<const float> query,
                           const SearchOptions& options) const override;
   static constexpr size_t kDefaultEffort = 100;
-  static constexpr size_t kMaxRatio = 8;
 
   // One file.  Nodes that a factory made are not in it: open() makes them anew.
   void save(const std::filesystem::path& path) const override;

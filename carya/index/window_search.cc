@@ -11,8 +11,7 @@
 namespace carya {
 namespace {
 
-constexpr size_t kMinWindowShare = 4;  // of the cutoff: below, a postfilter does not pay
-constexpr size_t kBatch = 64;          // rows that are compared while their vectors come
+constexpr size_t kBatch = 64;  // rows that are compared while their vectors come
 
 double selectivity_of(const Filter* filter) {
   return filter == nullptr ? 1 : std::clamp(filter->selectivity(), 1e-9, 1.0);
@@ -33,7 +32,8 @@ class WindowIndex::Search {
         strategy_(strategy),
         k_(std::min(options.k, std::max<size_t>(store_.n_slots(), 1))),
         effort_(std::max(options.effort == 0 ? kDefaultEffort : options.effort, k_)),
-        costs_(effort_, selectivity_of(options.filter), options.filter != nullptr),
+        costs_(store_.dim(), k_, effort_, selectivity_of(options.filter),
+               options.filter != nullptr),
         ranker_(store_, prepared_, {}),
         select_(k_) {}
 
@@ -95,15 +95,11 @@ std::vector<WindowPart> WindowIndex::Search::plan(const RowRange& rows) const {
     case WindowStrategy::kRoot:
       return {{rows, tree.root()}};
     case WindowStrategy::kPostfilter:
+      return tree.around(rows, WindowTree::Shifted::kWithout);
     case WindowStrategy::kSuper:
-      break;
+      return tree.around(rows, WindowTree::Shifted::kWith);
   }
-  const WindowNode* const node =
-      tree.containing(rows, strategy_ == WindowStrategy::kSuper ? WindowTree::Shifted::kWith
-                                                                : WindowTree::Shifted::kWithout);
-  const bool pays = node != nullptr && node->rows.size() <= kMaxRatio * rows.size() &&
-                    rows.size() >= index_.options_.cutoff / kMinWindowShare;
-  return pays ? std::vector<WindowPart>{{rows, node}} : tree.cover(rows);
+  return {};
 }
 
 // Of the candidates that a node finds, those in the part are ranked by the exact vectors.  If they

@@ -37,18 +37,22 @@ struct WindowPart {
 // What the parts of a plan cost, in distances of a scan.
 class WindowCosts {
  public:
-  // effort: candidates wanted within a part.  selectivity: of the filter, (0, 1]; 1 if none.
-  WindowCosts(size_t effort, double selectivity, bool has_filter)
-      : effort_(effort), selectivity_(selectivity), has_filter_(has_filter) {}
+  // effort: candidates wanted within a part, at least k.  selectivity: of the filter, (0, 1]; 1 if
+  // none.
+  WindowCosts(size_t dim, size_t k, size_t effort, double selectivity, bool has_filter);
   // Candidates to ask a node for, so that `effort` of them lie in `rows` if labels and the filter
   // have nothing to do with the query; at most the node's size.
   size_t beam(const WindowNode& node, const RowRange& rows) const;
   double scan(size_t n_rows) const;
   double search(size_t n_node_rows, size_t beam) const;
   double part(const WindowPart& part) const;
+  // Whether no plan with a search in it costs less than a scan.
+  bool is_scanned(size_t n_rows) const;
 
  private:
-  size_t effort_;
+  double candidate(size_t n_node_rows) const;
+  size_t effort_, effort_by_chance_;
+  double per_doubling_;  // of a node's rows: what the search for a candidate costs more
   double selectivity_;
   bool has_filter_;
 };
@@ -74,7 +78,11 @@ class WindowTree {
   enum class Shifted { kWithout, kWith };
   // The smallest node around `rows`; null if there is no node.
   const WindowNode* containing(const RowRange& rows, Shifted shifted) const;
-  // The largest nodes within `rows` in the middle, and for either end the node around it.
+  // The smallest node around `rows`, or the cover where that is more than kMaxRatio times as large
+  // or `rows` are less than a quarter of the cutoff.
+  std::vector<WindowPart> around(const RowRange& rows, Shifted shifted) const;
+  static constexpr size_t kMaxRatio = 8;
+  // The largest nodes within `rows` in the middle, and what is around either end.
   std::vector<WindowPart> three_split(const RowRange& rows) const;
   // The least sum of costs over all ways to part `rows` at the bounds of nodes, each part answered
   // by a scan or by a node around it.  O(beta log^2 n).
@@ -91,7 +99,7 @@ class WindowTree {
   double add_cheapest(size_t level, size_t node, const RowRange& rows, const WindowCosts& costs,
                       std::vector<WindowPart>& parts) const;
 
-  size_t n_rows_ = 0, beta_ = 2;
+  size_t n_rows_ = 0, beta_ = 2, cutoff_ = 0;
   bool is_shifted_ = false;
   std::vector<WindowNode> nodes_;  // level by level, then the shifted ones of that level
   std::vector<Level> levels_;

@@ -109,7 +109,7 @@ TEST_P(WindowTreeTest, ThreeSplitsAndCheapestPlansPartTheWindow) {
   for (const RowRange& rows : some_ranges(n())) {
     expect_parted(rows, tree_.three_split(rows));
     for (const size_t effort : {1, 10}) {
-      const WindowCosts costs(effort, 1, false);
+      const WindowCosts costs(100, 1, effort, 1, false);
       const auto sum = [&](const std::vector<WindowPart>& parts) {
         double cost = 0;
         for (const WindowPart& part : parts) cost += costs.part(part);
