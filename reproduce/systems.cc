@@ -128,7 +128,7 @@ constexpr System kSystems[] = {
     {118, "quant/batched_gemm", "MARLIN: Mixed-Precision Auto-Regressive Parallel Inference on Large Language Models", nullptr},
     {119, "nn/graph/continuous_kernel", "CKGConv: General Graph Convolution with Continuous Kernels", nullptr},
     {120, "nn/graph/sequence", "Best of Both Worlds: Advantages of Hybrid Graph Sequence Models", nullptr},
-    {121, "index/window", "Approximate Nearest Neighbor Search with Window Filters", nullptr},
+    {121, "index/window", "Approximate Nearest Neighbor Search with Window Filters", reproduce_121},
     {122, "hd/minirocket", "HDC-MiniROCKET: Explicit Time Encoding in Time Series Classification with Hyperdimensional Computing", nullptr},
     {123, "predict/boosting", "XGBoost: A Scalable Tree Boosting System", nullptr},
     {124, "lm/cpu_runtime", "Efficient LLM Inference on CPUs", nullptr},

@@ -48,6 +48,14 @@ void ContainerWriter::add_copy(std::string name, std::vector<std::byte> bytes) {
   sections_.push_back({std::move(name), copies_.back()});
 }
 
+void ContainerWriter::add_part(const std::string& prefix, ContainerWriter part) {
+  for (Section& section : part.sections_) {
+    sections_.push_back({prefix + section.name, section.bytes});
+  }
+  // The bytes of the copies stay where they are.
+  for (std::vector<std::byte>& copy : part.copies_) copies_.push_back(std::move(copy));
+}
+
 void ContainerWriter::save(const std::filesystem::path& path) const {
   std::vector<Entry> table(sections_.size());
   size_t offset = sizeof(Header) + table.size() * sizeof(Entry);
@@ -112,6 +120,16 @@ Container Container::open(const std::filesystem::path& path, std::string_view ki
     container.sections_.emplace(name, section);
   }
   return container;
+}
+
+Container Container::part(std::string_view prefix) const {
+  Container part;
+  part.file_ = file_;
+  for (auto at = sections_.lower_bound(prefix);
+       at != sections_.end() && at->first.starts_with(prefix); ++at) {
+    part.sections_.emplace(at->first.substr(prefix.size()), at->second);
+  }
+  return part;
 }
 
 std::span<const std::byte> Container::section(std::string_view name, size_t element_bytes) const {

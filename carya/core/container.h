@@ -44,6 +44,9 @@ class ContainerWriter {
     add_copy(std::move(name), {bytes.begin(), bytes.end()});
   }
   void add_copy(std::string name, std::vector<std::byte> bytes);
+  // All sections of `part`, whose kind and version are not kept, as prefix + name: a file within
+  // this one, see Container::part.
+  void add_part(const std::string& prefix, ContainerWriter part);
   // Atomic.  Throws kIo.
   void save(const std::filesystem::path& path) const;
 
@@ -65,6 +68,9 @@ class Container {
   // written.  O(bytes), at memory speed.
   static Container open(const std::filesystem::path& path, std::string_view kind, uint32_t version);
   bool has(std::string_view name) const { return sections_.contains(name); }
+  // The sections whose names begin with `prefix`, under the rest of their names; none if there are
+  // none.  It shares the mapping.
+  Container part(std::string_view prefix) const;
   // Throws kCorrupt if there is no such array or its size is no multiple of T's.
   template <class T>
   std::span<const T> array(std::string_view name) const {

@@ -41,6 +41,30 @@ TEST_F(ContainerTest, GivesBackWhatWasAdded) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(in.array<float>("floats").data()) % 64, 0u);
 }
 
+TEST_F(ContainerTest, PartsAreFilesWithinAFile) {
+  const std::vector<float> outer = {1}, first = {2, 3};
+  ContainerWriter out("test", 3);
+  out.add<float>("values", outer);
+  for (uint64_t i = 0; i < 12; ++i) {  // copies move while the file is made
+    ContainerWriter part("part", 9);
+    part.add<float>("values", first);
+    part.add_value("number", i);
+    out.add_part("p" + std::to_string(i) + ".", std::move(part));
+  }
+  out.save(path_);
+  const Container in = Container::open(path_, "test", 3);
+  EXPECT_THAT(in.array<float>("values"), ElementsAre(1));
+  EXPECT_FALSE(in.has("number"));
+  for (uint64_t i = 0; i < 12; ++i) {
+    const Container part = in.part("p" + std::to_string(i) + ".");
+    EXPECT_THAT(part.array<float>("values"), ElementsAre(2, 3));
+    EXPECT_EQ(part.value<uint64_t>("number"), i);
+    EXPECT_FALSE(part.has("count"));
+    EXPECT_EQ(part.path(), path_);
+  }
+  EXPECT_FALSE(in.part("p12.").has("values"));
+}
+
 TEST_F(ContainerTest, RefusesOtherKindsVersionsAndSections) {
   EXPECT_THAT([&] { Container::open(path_, "other", 3); },
               ThrowsMessage<Error>(HasSubstr("holds 'test', not 'other'")));

@@ -4,7 +4,6 @@
 namespace carya {
 namespace {
 
-constexpr uint32_t kVersion = 2;
 // Formats as RowFormat, kNone: nothing.
 constexpr uint64_t kNone = 255, kLastFormat = static_cast<uint64_t>(RowFormat::kBits);
 struct HnswHeader {
@@ -21,9 +20,7 @@ std::optional<RowFormat> format_of(uint64_t number) {
 
 }  // namespace
 
-void Hnsw::save(const std::filesystem::path& path) const {
-  const std::lock_guard lock(shared_->writing);
-  ContainerWriter out(std::string(kFileKind), kVersion);
+void Hnsw::save(ContainerWriter& out) const {
   out.add_value("header", HnswHeader{.dim = dim(),
                                      .metric = static_cast<uint64_t>(metric()),
                                      .m = options_.m,
@@ -35,11 +32,20 @@ void Hnsw::save(const std::filesystem::path& path) const {
                                      .codes = number_of(options_.storage.codes)});
   state_.store.save(out);
   state_.graph.save(out);
+}
+
+void Hnsw::save(const std::filesystem::path& path) const {
+  const std::lock_guard lock(shared_->writing);
+  ContainerWriter out(std::string(kFileKind), kFileVersion);
+  save(out);
   out.save(path);
 }
 
 Hnsw Hnsw::open(const std::filesystem::path& path, const DistanceFunction& distance) {
-  Container file = Container::open(path, kFileKind, kVersion);
+  return open(Container::open(path, kFileKind, kFileVersion), distance);
+}
+
+Hnsw Hnsw::open(Container file, const DistanceFunction& distance) {
   const auto header = file.value<HnswHeader>("header");
   if (header.dim == 0 || header.dim > kMaxDim || header.metric > kLastMetric || header.m < 2 ||
       header.m > 512 || header.ef_construction < header.m || header.ef_construction > 100'000 ||
@@ -54,7 +60,7 @@ Hnsw Hnsw::open(const std::filesystem::path& path, const DistanceFunction& dista
   } catch (const Error& error) {
     file.fail(error.what());
   }
-  require_distance(path, metric, distance);
+  require_distance(file.path(), metric, distance);
   Hnsw index(header.dim, metric,
              {.m = header.m,
               .ef_construction = header.ef_construction,

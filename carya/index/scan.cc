@@ -19,13 +19,18 @@ constexpr double kGatherSelectivity = 0.3;
 
 std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
                       const SearchOptions& options) {
-  const size_t n = store.n_slots(), n_blocks = (n + kBlock - 1) / kBlock;
+  return scan(store, query, options, 0, store.n_slots());
+}
+
+std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
+                      const SearchOptions& options, size_t first_slot, size_t last_slot) {
+  const size_t n = last_slot - first_slot, n_blocks = (n + kBlock - 1) / kBlock;
   const Filter* filter = options.filter;
   const bool ask_first = filter != nullptr && filter->selectivity() < kGatherSelectivity;
   const Ranker ranker(store, query, options.exact);
   std::vector<std::vector<Hit>> nearest(n_blocks);
   std::vector<size_t> n_distances(n_blocks);
-  parallel_for(0, n, kBlock, [&](size_t first, size_t last) {
+  parallel_for(first_slot, last_slot, kBlock, [&](size_t first, size_t last) {
     HitSelect select(std::min(options.k, last - first));
     std::array<float, kBatch> distance;
     std::array<uint32_t, kBatch> slots;
@@ -46,8 +51,8 @@ std::vector<Hit> scan(const VectorStore& store, std::span<const float> query,
         if (filter == nullptr || ask_first || filter->accepts(id)) select.push({id, distance[i]});
       }
     }
-    nearest[first / kBlock] = select.take();
-    n_distances[first / kBlock] = computed;
+    nearest[(first - first_slot) / kBlock] = select.take();
+    n_distances[(first - first_slot) / kBlock] = computed;
   });
   HitSelect select(std::min(options.k, std::max<size_t>(n, 1)));
   for (const std::vector<Hit>& hits : nearest) select.push(hits);
