@@ -97,6 +97,10 @@ class Hnsw : public Index {
   // Maps the file; the first change copies it to memory.  Throws kNotFound, kCorrupt.
   static Hnsw open(const std::filesystem::path& path);
   static constexpr std::string_view kFileKind = "hnsw";
+  // The same as sections of a larger file, whose own sections must have other names; this must not
+  // change until `out` is saved.
+  void save(ContainerWriter& out) const;
+  static Hnsw open(Container file);
 
  private:
   struct Shared;  // with searches that run at once

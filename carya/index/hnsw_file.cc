@@ -24,6 +24,11 @@ std::optional<RowFormat> format_of(uint64_t number) {
 void Hnsw::save(const std::filesystem::path& path) const {
   const std::lock_guard lock(shared_->writing);
   ContainerWriter out(std::string(kFileKind), kVersion);
+  save(out);
+  out.save(path);
+}
+
+void Hnsw::save(ContainerWriter& out) const {
   out.add_value("header", HnswHeader{.dim = dim(),
                                      .metric = static_cast<uint64_t>(metric()),
                                      .m = options_.m,
@@ -35,11 +40,13 @@ void Hnsw::save(const std::filesystem::path& path) const {
                                      .codes = number_of(options_.storage.codes)});
   state_.store.save(out);
   state_.graph.save(out);
-  out.save(path);
 }
 
 Hnsw Hnsw::open(const std::filesystem::path& path) {
-  Container file = Container::open(path, kFileKind, kVersion);
+  return open(Container::open(path, kFileKind, kVersion));
+}
+
+Hnsw Hnsw::open(Container file) {
   const auto header = file.value<HnswHeader>("header");
   if (header.dim == 0 || header.dim > kMaxDim || header.metric > 2 || header.m < 2 ||
       header.m > 512 || header.ef_construction < header.m || header.ef_construction > 100'000 ||

@@ -20,6 +20,9 @@ constexpr size_t kMaxSlots = size_t{1} << 31;  // a search marks a slot with one
 constexpr size_t kMaxDim = size_t{1} << 20;    // more is a damaged header
 constexpr size_t kMaxCodeDim = 130'000;        // integer sums overflow beyond
 
+// To length 1, as cosine wants it; a zero vector stays zero.
+void scale_to_unit(std::span<float> row);
+
 // What an index keeps of each vector; at least one of the two.
 struct VectorStorage {
   // What answers are ranked by: kF32, kBf16, or nothing.

@@ -15,12 +15,16 @@ struct KMeansOptions {
   size_t n_iterations = 50;  // at most; it stops when no point changes its cluster
   size_t n_init = 1;         // starts, >= 1; the one of least inertia is kept
   uint64_t seed = 0;
+  // > 0: clusters of like size.  A point goes to the centroid of least |x - c|^2 + penalty(c); see
+  // size_penalties(), with the sizes of the iteration before.  Such clusters sway: 0.1 to 1 makes
+  // them even, more makes them worse.  Chen et al. 2021 (SPANN); card 162.
+  double balance = 0;
   void validate(size_t n_points) const;  // throws kInvalidArgument
 };
 
 struct KMeansResult {
   Matrix<float> centroids;       // [n_clusters, dim], the means of their points
-  std::vector<int32_t> labels;   // [n], the nearest centroid; of equal ones the lower
+  std::vector<int32_t> labels;   // [n], the nearest centroid (with penalty); of equal ones the lower
   std::vector<float> distances;  // [n], squared, to it
   double inertia = 0;            // their sum
 };
@@ -34,6 +38,16 @@ struct KMeansResult {
 //   const KMeansResult result = kmeans(points, {.n_clusters = 57, .seed = 1});
 KMeansResult kmeans(MatrixView<const float> points, const KMeansOptions& options,
                     Progress* progress = nullptr);
+
+// What a cluster's size adds to squared distances: balance * spread * size / mean size, so that
+// balance has no unit.  spread: the mean squared distance of points from their centroids.
+std::vector<float> size_penalties(std::span<const int32_t> labels, size_t n_clusters,
+                                  double balance, double spread);
+// [n] the centroid of least |x - c|^2 + penalty(c); of equal ones the lower.  penalties
+// [n_clusters], >= 0.  Exact: the root of a penalty is one more coordinate.  A copy of the points.
+std::vector<int32_t> assign_with_penalties(MatrixView<const float> points,
+                                           MatrixView<const float> centroids,
+                                           std::span<const float> penalties);
 
 // Items by their label: item_of[first[c] .. first[c + 1]) are those of label c, by rising id.
 struct LabelGroups {
