@@ -74,6 +74,10 @@ class Spann final : public Index {
   const SpannOptions& options() const noexcept { return options_; }
   std::span<const uint32_t> list_sizes() const noexcept { return table_.counts(); }
   size_t posting_bytes() const noexcept { return table_.n_bytes(); }  // of all lists in the file
+  // Drops the lists from the system's memory, as if they had never been read: to measure.
+  void forget_lists() const {
+    if (postings_) postings_->forget();
+  }
   // What is in memory: heads, their graph, tables and ids, and what was added.
   size_t memory_bytes() const noexcept;
 
