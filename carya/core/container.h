@@ -45,8 +45,8 @@ class ContainerWriter {
     add_copy(std::move(name), {bytes.begin(), bytes.end()});
   }
   void add_copy(std::string name, std::vector<std::byte> bytes);
-  // Atomic.  Throws kIo.  `tail` may write more behind the arrays, from a multiple of kTailAlignment
-  // on: bulk that Container::open() neither reads nor checks, so its reader must.
+  // Atomic.  Throws kIo.  `tail` may write more behind the arrays, from a multiple of
+  // kTailAlignment on: bulk that Container::open() neither reads nor checks, so its reader must.
   void save(const std::filesystem::path& path,
             const std::function<void(AtomicFile&)>& tail = nullptr) const;
   static constexpr size_t kTailAlignment = 4096;

@@ -13,6 +13,7 @@
 #include "carya/core/rng.h"
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
+#include "carya/index/spann.h"
 #include "carya/index/test_data.h"
 
 namespace carya {
@@ -23,7 +24,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-enum class Kind { kFlat, kHnsw };
+enum class Kind { kFlat, kHnsw, kSpann };
+std::string kind_name(Kind kind) {
+  return kind == Kind::kFlat ? "flat" : kind == Kind::kHnsw ? "hnsw" : "spann";
+}
 
 // What every Index must do, whatever its structure.  The data is small enough that a graph finds
 // all.
@@ -32,23 +36,29 @@ class EveryIndex : public ::testing::TestWithParam<std::tuple<Kind, Metric>> {
   static Metric metric() { return std::get<1>(GetParam()); }
   static std::unique_ptr<Index> make(size_t dim) {
     if (std::get<0>(GetParam()) == Kind::kFlat) return std::make_unique<FlatIndex>(dim, metric());
+    if (std::get<0>(GetParam()) == Kind::kSpann) return std::make_unique<Spann>(dim, metric());
     return std::make_unique<Hnsw>(dim, metric());
   }
   static std::unique_ptr<Index> filled(const Matrix<float>& vectors) {
+    if (std::get<0>(GetParam()) == Kind::kSpann) {
+      const TempFile file;  // an open index needs its name no more
+      return std::make_unique<Spann>(
+          Spann::build(file.path(), ids_from(100, vectors.rows()), vectors, metric()));
+    }
     auto index = make(vectors.cols());
     index->add(ids_from(100, vectors.rows()), vectors);
     return index;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Index, EveryIndex,
-                         ::testing::Combine(::testing::Values(Kind::kFlat, Kind::kHnsw),
-                                            ::testing::Values(Metric::kSquaredL2,
-                                                              Metric::kInnerProduct,
-                                                              Metric::kCosine)),
-                         [](const auto& info) {
-                           return (std::get<0>(info.param) == Kind::kFlat ? "flat_" : "hnsw_") +
-                                  std::string(metric_name(std::get<1>(info.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Index, EveryIndex,
+    ::testing::Combine(::testing::Values(Kind::kFlat, Kind::kHnsw, Kind::kSpann),
+                       ::testing::Values(Metric::kSquaredL2, Metric::kInnerProduct,
+                                         Metric::kCosine)),
+    [](const auto& info) {
+      return kind_name(std::get<0>(info.param)) + "_" +
+             std::string(metric_name(std::get<1>(info.param)));
+    });
 
 TEST_P(EveryIndex, FindsWhatTheDefinitionFinds) {
   for (size_t n : {1, 2, 5, 300}) {

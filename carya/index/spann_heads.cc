@@ -114,14 +114,12 @@ class HeadSearch {
     // No two nodes begin alike and have the same number of items.
     const KMeansResult result = cluster(points, n_parts, balance_, begin << 8 ^ end);
     if (sample.size() == items.size()) return result.labels;
-    const std::vector<float> penalties = size_penalties(
-        result.labels, n_parts, balance_, result.inertia / static_cast<double>(sample.size()));
     std::vector<int32_t> all(items.size());
     const size_t n_chunks = (items.size() + kChunk - 1) / kChunk;
     for (size_t chunk = 0; chunk < n_chunks; ++chunk) {  // tiles use all threads
       const size_t first = chunk * kChunk, count = std::min(kChunk, items.size() - first);
       const auto part = assign_with_penalties(rows_.gather(items.subspan(first, count)),
-                                              result.centroids, penalties);
+                                              result.centroids, result.penalties);
       std::ranges::copy(part, all.begin() + static_cast<ptrdiff_t>(first));
       advance(progress_, 0);  // may ask to stop
     }

@@ -110,18 +110,26 @@ bool assign(MatrixView<const float> points, KMeansResult& result) {
   return changed;
 }
 
-// The same with penalties for the clusters that are large now.
-bool assign_balanced(MatrixView<const float> points, double balance, double spread,
-                     KMeansResult& result) {
-  const std::vector<float> penalties =
-      size_penalties(result.labels, result.centroids.rows(), balance, spread);
+// The same with penalties, which rise for the clusters that are large now.  step: for one of twice
+// the mean size.
+bool assign_balanced(MatrixView<const float> points, double step, KMeansResult& result) {
+  const size_t n_clusters = result.centroids.rows();
+  std::vector<size_t> sizes(n_clusters);
+  for (const int32_t label : result.labels) ++sizes[static_cast<size_t>(label)];
+  const double mean = static_cast<double>(points.rows()) / static_cast<double>(n_clusters);
+  std::vector<float>& penalties = result.penalties;
+  for (size_t c = 0; c < n_clusters; ++c) {
+    penalties[c] += static_cast<float>(step * (static_cast<double>(sizes[c]) / mean - 1));
+  }
+  const float least = *std::ranges::min_element(penalties);  // only differences matter
+  for (float& penalty : penalties) penalty -= least;
   std::vector<int32_t> labels = assign_with_penalties(points, result.centroids, penalties);
   const bool changed = labels != result.labels;
   result.labels = std::move(labels);
   for (size_t i = 0; i < points.rows(); ++i) {
     const auto centroid = static_cast<size_t>(result.labels[i]);
-    result.distances[i] = static_cast<float>(squared_distance(
-        points.row_data(i), result.centroids.row_data(centroid), points.cols()));
+    result.distances[i] = static_cast<float>(
+        squared_distance(points.row_data(i), result.centroids.row_data(centroid), points.cols()));
   }
   return changed;
 }
@@ -132,12 +140,15 @@ KMeansResult kmeans_once(MatrixView<const float> points, const KMeansOptions& op
   result.centroids = plus_plus(points, options.n_clusters, rng);
   result.labels.assign(points.rows(), -1);
   result.distances.assign(points.rows(), 0);
+  if (options.balance > 0) result.penalties.assign(options.n_clusters, 0);
   double spread = 0;
   for (size_t iteration = 0;; ++iteration) {
     const bool is_first = iteration == 0;
-    const bool changed = is_first || options.balance == 0
-                             ? assign(points, result)
-                             : assign_balanced(points, options.balance, spread, result);
+    const bool changed =
+        is_first || options.balance == 0
+            ? assign(points, result)
+            : assign_balanced(points, options.balance * spread / static_cast<double>(iteration),
+                              result);
     if (!changed) break;
     if (is_first) {
       spread = std::accumulate(result.distances.begin(), result.distances.end(), 0.0) /
@@ -175,20 +186,6 @@ KMeansResult kmeans(MatrixView<const float> points, const KMeansOptions& options
     if (!best || result.inertia < best->inertia) best = std::move(result);
   }
   return std::move(*best);
-}
-
-std::vector<float> size_penalties(std::span<const int32_t> labels, size_t n_clusters,
-                                  double balance, double spread) {
-  std::vector<float> penalties(n_clusters);
-  if (labels.empty()) return penalties;
-  std::vector<size_t> sizes(n_clusters);
-  for (const int32_t label : labels) ++sizes[static_cast<size_t>(label)];
-  const double unit =
-      balance * spread * static_cast<double>(n_clusters) / static_cast<double>(labels.size());
-  std::ranges::transform(sizes, penalties.begin(), [&](size_t size) {
-    return static_cast<float>(unit * static_cast<double>(size));
-  });
-  return penalties;
 }
 
 std::vector<int32_t> assign_with_penalties(MatrixView<const float> points,
