@@ -151,7 +151,9 @@ Spann Spann::build(const std::filesystem::path& path, std::span<const ItemId> id
   const std::vector<uint32_t> counts = lists.sizes();
   std::vector<uint32_t> first_page(counts.size() + 1);
   for (size_t list = 0; list < counts.size(); ++list) {
-    first_page[list + 1] = first_page[list] + static_cast<uint32_t>(layout.pages(counts[list]));
+    const size_t end = first_page[list] + layout.pages(counts[list]);
+    require(end <= UINT32_MAX, "the lists fill more than 16 TiB: use a smaller format or n_copies");
+    first_page[list + 1] = static_cast<uint32_t>(end);
   }
   const SpannFile file{.dim = vectors.cols(),
                        .metric = metric,
