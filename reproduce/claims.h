@@ -29,6 +29,7 @@ std::vector<ClaimRow> reproduce_076(const ClaimContext& context);  // HDBSCAN*
 std::vector<ClaimRow> reproduce_110(const ClaimContext& context);  // curation
 std::vector<ClaimRow> reproduce_121(const ClaimContext& context);  // windows of labels
 std::vector<ClaimRow> reproduce_125(const ClaimContext& context);  // recall of HNSW
+std::vector<ClaimRow> reproduce_162(const ClaimContext& context);  // SPANN
 std::vector<ClaimRow> reproduce_173(const ClaimContext& context);  // product quantisation
 
 }  // namespace carya

@@ -169,7 +169,7 @@ constexpr System kSystems[] = {
     {159, "probe/profile", "Characterizing and Optimizing LLM Inference Workloads on CPU-GPU Coupled Architectures", nullptr},
     {160, "index/selective_dense", "LSTM-based Selective Dense Text Retrieval Guided by Sparse Lexical Retrieval", nullptr},
     {161, "tune/step_law", "Predictable Scale: Part I -- Optimal Hyperparameter Scaling Law in Large Language Model Pretraining", nullptr},
-    {162, "index/spann", "SPANN: Highly-efficient Billion-scale Approximate Nearest Neighbor Search", nullptr},
+    {162, "index/spann", "SPANN: Highly-efficient Billion-scale Approximate Nearest Neighbor Search", reproduce_162},
     {163, "lm/squeezed", "Squeezed Attention: Accelerating Long Context Length LLM Inference", nullptr},
     {164, "tree/explain", "Explaining Kernel Clustering via Decision Trees", nullptr},
     {165, "nn/attention/self_span", "Self-Selected Attention Span for Accelerating Large Language Model Inference", nullptr},

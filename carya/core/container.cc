@@ -35,7 +35,7 @@ template <size_t n>
 std::string_view name_of(const std::array<char, n>& name) {
   return {name.data(), ::strnlen(name.data(), n)};
 }
-size_t aligned(size_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
+size_t aligned(size_t offset, size_t to = kAlignment) { return (offset + to - 1) / to * to; }
 
 }  // namespace
 
@@ -56,7 +56,8 @@ void ContainerWriter::add_part(const std::string& prefix, ContainerWriter part) 
   for (std::vector<std::byte>& copy : part.copies_) copies_.push_back(std::move(copy));
 }
 
-void ContainerWriter::save(const std::filesystem::path& path) const {
+void ContainerWriter::save(const std::filesystem::path& path,
+                           const std::function<void(AtomicFile&)>& tail) const {
   std::vector<Entry> table(sections_.size());
   size_t offset = sizeof(Header) + table.size() * sizeof(Entry);
   for (size_t i = 0; i < table.size(); ++i) {
@@ -80,6 +81,10 @@ void ContainerWriter::save(const std::filesystem::path& path) const {
   for (size_t i = 0; i < table.size(); ++i) {
     file.write(std::string(table[i].offset - file.size(), '\0'));
     file.write(sections_[i].bytes);
+  }
+  if (tail) {
+    file.write(std::string(aligned(file.size(), kTailAlignment) - file.size(), '\0'));
+    tail(file);
   }
   file.commit();
 }
@@ -105,6 +110,7 @@ Container Container::open(const std::filesystem::path& path, std::string_view ki
   }
   const auto table_bytes = bytes.subspan(sizeof(Header), header.n_sections * sizeof(Entry));
   if (checksum(table_bytes) != header.table_checksum) container.fail("its table is damaged");
+  size_t end = sizeof(Header) + table_bytes.size();
   for (size_t i = 0; i < header.n_sections; ++i) {
     Entry entry;
     std::memcpy(&entry, table_bytes.data() + i * sizeof(Entry), sizeof(Entry));
@@ -118,7 +124,9 @@ Container Container::open(const std::filesystem::path& path, std::string_view ki
       container.fail(fmt::format("section {} is damaged (checksum differs)", name));
     }
     container.sections_.emplace(name, section);
+    end = std::max(end, entry.offset + entry.bytes);
   }
+  container.tail_offset_ = aligned(end, ContainerWriter::kTailAlignment);
   return container;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -47,8 +48,11 @@ class ContainerWriter {
   // All sections of `part`, whose kind and version are not kept, as prefix + name: a file within
   // this one, see Container::part.
   void add_part(const std::string& prefix, ContainerWriter part);
-  // Atomic.  Throws kIo.
-  void save(const std::filesystem::path& path) const;
+  // Atomic.  Throws kIo.  `tail` may write more behind the arrays, from a multiple of
+  // kTailAlignment on: bulk that Container::open() neither reads nor checks, so its reader must.
+  void save(const std::filesystem::path& path,
+            const std::function<void(AtomicFile&)>& tail = nullptr) const;
+  static constexpr size_t kTailAlignment = 4096;
 
  private:
   struct Section {
@@ -86,12 +90,16 @@ class Container {
     return values[0];
   }
   const std::filesystem::path& path() const noexcept { return file_.path(); }
+  // Where the tail begins: the bytes before it are what open() has read.
+  size_t tail_offset() const noexcept { return tail_offset_; }
+  size_t file_bytes() const noexcept { return file_.bytes().size(); }
   // Throws kCorrupt with the file's name: for readers that find the content inconsistent.
   [[noreturn]] void fail(const std::string& reason) const;
 
  private:
   std::span<const std::byte> section(std::string_view name, size_t element_bytes) const;
   MappedFile file_;
+  size_t tail_offset_ = 0;
   std::map<std::string, std::span<const std::byte>, std::less<>> sections_;
 };
 

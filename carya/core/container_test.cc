@@ -100,5 +100,21 @@ TEST_F(ContainerTest, NoticesEveryTruncationAndEveryFlippedBit) {
   EXPECT_LE(unnoticed, padding + 24 + 8);
 }
 
+TEST_F(ContainerTest, LeavesATailOnAWholePageToItsReader) {
+  ContainerWriter out("test", 3);
+  const std::vector<uint8_t> bytes(5000, 7);
+  out.add<uint8_t>("bytes", bytes);
+  out.save(path_, [](AtomicFile& file) { file.write("tail"); });
+  const Container in = Container::open(path_, "test", 3);
+  EXPECT_EQ(in.array<uint8_t>("bytes").size(), 5000u);
+  EXPECT_EQ(in.tail_offset(), 2 * ContainerWriter::kTailAlignment);
+  EXPECT_EQ(in.file_bytes(), in.tail_offset() + 4);
+  EXPECT_EQ(read_file(path_).substr(in.tail_offset()), "tail");
+  std::string damaged = read_file(path_);
+  damaged.back() = 'x';
+  write_file(path_, damaged);
+  Container::open(path_, "test", 3);  // unread, so unharmed
+}
+
 }  // namespace
 }  // namespace carya

@@ -103,7 +103,7 @@ class Hnsw : public Index {
   // Maps the file; the first change copies it to memory.  distance: the function of a kUser index.
   // Throws kNotFound, kCorrupt, and kInvalidArgument if the function lacks or has no use.
   static Hnsw open(const std::filesystem::path& path, const DistanceFunction& distance = {});
-  // The same within a larger file: as sections of it, or of a part (ContainerWriter::add_part).  The
+  // The same within a larger file: as sections of it, or of a part (ContainerWriter::add_part). The
   // index must live, unchanged, until `out` is saved.
   void save(ContainerWriter& out) const;
   static Hnsw open(Container file, const DistanceFunction& distance = {});

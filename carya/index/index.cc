@@ -3,6 +3,7 @@
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
 #include "carya/index/ivf_pq.h"
+#include "carya/index/spann.h"
 #include "carya/index/window.h"
 
 namespace carya {
@@ -25,6 +26,7 @@ std::unique_ptr<Index> open_index(const std::filesystem::path& path) {
   if (kind == Hnsw::kFileKind) return std::make_unique<Hnsw>(Hnsw::open(path));
   if (kind == IvfPq::kFileKind) return std::make_unique<IvfPq>(IvfPq::open(path));
   if (kind == WindowIndex::kFileKind) return std::make_unique<WindowIndex>(WindowIndex::open(path));
+  if (kind == Spann::kFileKind) return std::make_unique<Spann>(Spann::open(path));
   throw Error(ErrorKind::kCorrupt,
               fmt::format("{}: it is no index that this program knows", path.string()));
 }

@@ -36,6 +36,7 @@ class Filter {
 struct SearchStats {
   size_t n_distances = 0;  // vectors read and compared
   size_t n_hops = 0;       // graph nodes whose links were read
+  size_t n_bytes = 0;      // asked of a file, by an index that keeps its vectors there
 };
 
 struct SearchOptions {

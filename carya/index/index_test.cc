@@ -13,6 +13,7 @@
 #include "carya/core/rng.h"
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
+#include "carya/index/spann.h"
 #include "carya/index/test_data.h"
 
 namespace carya {
@@ -23,7 +24,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-enum class Kind { kFlat, kHnsw };
+enum class Kind { kFlat, kHnsw, kSpann };
+std::string kind_name(Kind kind) {
+  return kind == Kind::kFlat ? "flat" : kind == Kind::kHnsw ? "hnsw" : "spann";
+}
 
 // What every Index must do, whatever its structure.  The data is small enough that a graph finds
 // all.
@@ -32,23 +36,29 @@ class EveryIndex : public ::testing::TestWithParam<std::tuple<Kind, Metric>> {
   static Metric metric() { return std::get<1>(GetParam()); }
   static std::unique_ptr<Index> make(size_t dim) {
     if (std::get<0>(GetParam()) == Kind::kFlat) return std::make_unique<FlatIndex>(dim, metric());
+    if (std::get<0>(GetParam()) == Kind::kSpann) return std::make_unique<Spann>(dim, metric());
     return std::make_unique<Hnsw>(dim, metric());
   }
   static std::unique_ptr<Index> filled(const Matrix<float>& vectors) {
+    if (std::get<0>(GetParam()) == Kind::kSpann) {
+      const TempFile file;  // an open index needs its name no more
+      return std::make_unique<Spann>(
+          Spann::build(file.path(), ids_from(100, vectors.rows()), vectors, metric()));
+    }
     auto index = make(vectors.cols());
     index->add(ids_from(100, vectors.rows()), vectors);
     return index;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Index, EveryIndex,
-                         ::testing::Combine(::testing::Values(Kind::kFlat, Kind::kHnsw),
-                                            ::testing::Values(Metric::kSquaredL2,
-                                                              Metric::kInnerProduct,
-                                                              Metric::kCosine)),
-                         [](const auto& info) {
-                           return (std::get<0>(info.param) == Kind::kFlat ? "flat_" : "hnsw_") +
-                                  std::string(metric_name(std::get<1>(info.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Index, EveryIndex,
+    ::testing::Combine(::testing::Values(Kind::kFlat, Kind::kHnsw, Kind::kSpann),
+                       ::testing::Values(Metric::kSquaredL2, Metric::kInnerProduct,
+                                         Metric::kCosine)),
+    [](const auto& info) {
+      return kind_name(std::get<0>(info.param)) + "_" +
+             std::string(metric_name(std::get<1>(info.param)));
+    });
 
 TEST_P(EveryIndex, FindsWhatTheDefinitionFinds) {
   for (size_t n : {1, 2, 5, 300}) {
@@ -216,14 +226,17 @@ TEST_P(EveryIndex, RefusesTruncatedAndDamagedFiles) {
   const TempFile file;
   index->save(file.path());
   const std::string bytes = read_file(file.path());
+  const auto write = [&](const std::string& content) {  // write_file() would wait for the disk
+    std::ofstream(file.path(), std::ios::binary) << content;
+  };
   for (size_t length = 0; length < bytes.size(); length += 97) {
-    write_file(file.path(), bytes.substr(0, length));
+    write(bytes.substr(0, length));
     EXPECT_THROW(open_index(file.path()), Error) << length;
   }
   for (size_t at = 0; at < bytes.size(); at += 61) {
     std::string damaged = bytes;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-    write_file(file.path(), damaged);
+    write(damaged);
     try {
       open_index(file.path());  // a flipped byte of padding harms nothing
     } catch (const Error& error) {

@@ -53,6 +53,7 @@ void IvfPqOptions::validate(size_t dim) const {
 
 IvfPq::IvfPq(size_t dim, Metric metric, const IvfPqOptions& options)
     : dim_(dim), metric_(metric), options_(options) {
+  require_vectors("ivf_pq", metric);
   options_.validate(dim);
   if (options_.n_parts == 0) options_.n_parts = divisor_near(dim, static_cast<double>(dim) / 4);
 }

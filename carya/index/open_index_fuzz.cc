@@ -12,6 +12,7 @@
 #include "carya/core/rng.h"
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
+#include "carya/index/spann.h"
 
 namespace carya {
 namespace {
@@ -22,7 +23,7 @@ std::filesystem::path file(const char* name) {
 }
 
 // A small index of each kind, as the file that save() writes.
-enum class Kind { kFlat, kGraph, kCodes, kCodesAlone, kBits };
+enum class Kind { kFlat, kGraph, kCodes, kCodesAlone, kBits, kLists };
 std::string saved(Kind kind) {
   const bool coded = kind == Kind::kCodes || kind == Kind::kCodesAlone;
   // Codes begin with that many items.
@@ -35,7 +36,12 @@ std::string saved(Kind kind) {
   std::vector<ItemId> ids(kItems);
   std::iota(ids.begin(), ids.end(), ItemId{0});
   const std::filesystem::path path = file("_seed");
-  if (kind != Kind::kFlat) {
+  if (kind == Kind::kLists) {
+    Spann index = Spann::build(path, ids, vectors, Metric::kSquaredL2);
+    index.remove(3);
+    index.update(std::span(ids).subspan(7, 2), vectors.view().slice(0, 2));
+    index.save(path);
+  } else if (kind != Kind::kFlat) {
     VectorStorage storage{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
     if (kind == Kind::kCodesAlone) storage = {.exact = {}, .codes = RowFormat::kInt4};
     const bool bits = kind == Kind::kBits;
@@ -78,10 +84,11 @@ void repair(std::string& bytes) {
 // data: one byte that chooses the index, then changes: position (3 bytes), value.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace carya;
-  static const std::string seeds[] = {saved(Kind::kGraph), saved(Kind::kFlat), saved(Kind::kCodes),
-                                      saved(Kind::kCodesAlone), saved(Kind::kBits)};
+  static const std::string seeds[] = {saved(Kind::kGraph), saved(Kind::kFlat),
+                                      saved(Kind::kCodes), saved(Kind::kCodesAlone),
+                                      saved(Kind::kBits),  saved(Kind::kLists)};
   if (size == 0) return 0;
-  std::string bytes = seeds[data[0] % 5];
+  std::string bytes = seeds[data[0] % std::size(seeds)];
   for (size_t i = 1; i + 4 <= size; i += 4) {
     const size_t at =
         (data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16) % bytes.size();

@@ -13,6 +13,11 @@ namespace carya {
 // A query, or a row that acts as one, in the form that a RowKernel takes.
 using QueryBytes = std::vector<std::byte, CacheLineAllocator<std::byte>>;
 
+// Whether rows keep a vector's numbers, all or by their upper half, rather than codes.
+constexpr bool is_exact(RowFormat format) {
+  return format == RowFormat::kF32 || format == RowFormat::kBf16;
+}
+
 // Rows in memory and how to compare with them: what searches read.  A view.
 struct RowSet {
   const std::byte* data;

@@ -13,7 +13,9 @@ namespace {
 constexpr size_t kSample = 2048;       // vectors that a range is learnt from
 constexpr size_t kTrainingGrowth = 4;  // after which it is learnt anew: O(1) work an item in all
 
-void normalize(std::span<float> row) {
+}  // namespace
+
+void scale_to_unit(std::span<float> row) {
   double sum = 0;  // double: squares of 1e30 do not overflow
   for (float x : row) sum += double{x} * x;
   if (sum == 0) return;
@@ -53,6 +55,11 @@ void VectorStorage::validate(size_t dim, Metric metric) const {
           kMaxCodeDim, dim);
 }
 
+void require_vectors(std::string_view type, Metric metric) {
+  require(metric <= Metric::kCosine, "{} compares by l2, ip or cosine, not {}: use hnsw or flat",
+          type, metric_name(metric));
+}
+
 void require_distance(const std::filesystem::path& path, Metric metric,
                       const DistanceFunction& distance) {
   require(metric != Metric::kUser || distance,
@@ -86,7 +93,7 @@ std::vector<float, CacheLineAllocator<float>> VectorStore::prepared(
   require(query.size() == dim_, "the query has {} dims, the index {}", query.size(), dim_);
   require_numbers(metric_, {query.data(), 1, dim_}, "query");
   std::vector<float, CacheLineAllocator<float>> prepared(query.begin(), query.end());
-  if (metric_ == Metric::kCosine) normalize(prepared);
+  if (metric_ == Metric::kCosine) scale_to_unit(prepared);
   return prepared;
 }
 
@@ -136,7 +143,7 @@ bool VectorStore::train(MatrixView<const float> vectors) {
   const auto read = [&](size_t i, std::span<float> vector) {
     if (i < live.size()) return ranked().read(live[i], vector);
     std::ranges::copy(vectors.row(i - live.size()), vector.begin());
-    if (metric_ == Metric::kCosine) normalize(vector);
+    if (metric_ == Metric::kCosine) scale_to_unit(vector);
   };
   const size_t n_sample = std::min(kSample, n);
   auto sample = Matrix<float>::uninitialized(n_sample, dim_);
@@ -191,7 +198,7 @@ void VectorStore::place(std::span<const uint32_t> slots, std::span<const ItemId>
     std::vector<float> vector(dim_);
     for (size_t i = first; i < last; ++i) {
       std::ranges::copy(vectors.row(i), vector.begin());
-      if (metric_ == Metric::kCosine) normalize(vector);
+      if (metric_ == Metric::kCosine) scale_to_unit(vector);
       if (exact_) exact_->write(slots[i], vector);
       if (codes_) codes_->write(slots[i], vector);
     }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +23,9 @@ constexpr size_t kMaxDim = size_t{1} << 20;    // more is a damaged header
 constexpr uint64_t kLastMetric = static_cast<uint64_t>(Metric::kUser);  // in files
 constexpr size_t kMaxCodeDim = 130'000;  // integer sums overflow beyond
 
+// To length 1, as cosine wants it; a zero vector stays zero.
+void scale_to_unit(std::span<float> row);
+
 // What an index keeps of each vector; at least one of the two.
 struct VectorStorage {
   // What answers are ranked by: kF32, kBf16, or nothing; kBits for binary metrics, kF32 for kUser.
@@ -35,6 +39,8 @@ struct VectorStorage {
   bool operator==(const VectorStorage&) const = default;
 };
 
+// Throws kInvalidArgument unless the metric is l2, ip or cosine, for an index of that type.
+void require_vectors(std::string_view type, Metric metric);
 // Throws kInvalidArgument, naming the file, if its metric is kUser and there is no distance, or if
 // there is one that would not be used.
 void require_distance(const std::filesystem::path& path, Metric metric,

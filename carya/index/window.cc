@@ -31,7 +31,8 @@ void WindowOptions::validate(size_t dim) const {
 }
 
 WindowIndex::WindowIndex(size_t dim, Metric metric, const WindowOptions& options)
-    : options_(options), store_(dim, metric) {
+    : options_(options), store_(dim, metric, VectorStorage{}) {
+  require_vectors("window", metric);
   options_.validate(dim);
 }
 

@@ -1,6 +1,7 @@
 #include "carya/tree/kmeans.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -109,13 +110,50 @@ bool assign(MatrixView<const float> points, KMeansResult& result) {
   return changed;
 }
 
+// The same with penalties, which rise for the clusters that are large now.  step: for one of twice
+// the mean size.
+bool assign_balanced(MatrixView<const float> points, double step, KMeansResult& result) {
+  const size_t n_clusters = result.centroids.rows();
+  std::vector<size_t> sizes(n_clusters);
+  for (const int32_t label : result.labels) ++sizes[static_cast<size_t>(label)];
+  const double mean = static_cast<double>(points.rows()) / static_cast<double>(n_clusters);
+  std::vector<float>& penalties = result.penalties;
+  for (size_t c = 0; c < n_clusters; ++c) {
+    penalties[c] += static_cast<float>(step * (static_cast<double>(sizes[c]) / mean - 1));
+  }
+  const float least = *std::ranges::min_element(penalties);  // only differences matter
+  for (float& penalty : penalties) penalty -= least;
+  std::vector<int32_t> labels = assign_with_penalties(points, result.centroids, penalties);
+  const bool changed = labels != result.labels;
+  result.labels = std::move(labels);
+  for (size_t i = 0; i < points.rows(); ++i) {
+    const auto centroid = static_cast<size_t>(result.labels[i]);
+    result.distances[i] = static_cast<float>(
+        squared_distance(points.row_data(i), result.centroids.row_data(centroid), points.cols()));
+  }
+  return changed;
+}
+
 KMeansResult kmeans_once(MatrixView<const float> points, const KMeansOptions& options, Rng& rng,
                          Progress* progress) {
   KMeansResult result;
   result.centroids = plus_plus(points, options.n_clusters, rng);
   result.labels.assign(points.rows(), -1);
   result.distances.assign(points.rows(), 0);
-  for (size_t iteration = 0; assign(points, result); ++iteration) {
+  if (options.balance > 0) result.penalties.assign(options.n_clusters, 0);
+  double spread = 0;
+  for (size_t iteration = 0;; ++iteration) {
+    const bool is_first = iteration == 0;
+    const bool changed =
+        is_first || options.balance == 0
+            ? assign(points, result)
+            : assign_balanced(points, options.balance * spread / static_cast<double>(iteration),
+                              result);
+    if (!changed) break;
+    if (is_first) {
+      spread = std::accumulate(result.distances.begin(), result.distances.end(), 0.0) /
+               static_cast<double>(points.rows());
+    }
     advance(progress, 1);
     if (iteration == options.n_iterations) break;
     const LabelGroups groups = group_by_label(result.labels, options.n_clusters);
@@ -133,6 +171,7 @@ void KMeansOptions::validate(size_t n_points) const {
           "n_clusters is {}, but must be in 1 .. {}, the number of points", n_clusters, n_points);
   require(n_iterations >= 1, "n_iterations is 0: k-means needs at least one");
   require(n_init >= 1, "n_init is 0: k-means needs at least one start");
+  require(balance >= 0 && std::isfinite(balance), "balance is {}: it must be at least 0", balance);
 }
 
 KMeansResult kmeans(MatrixView<const float> points, const KMeansOptions& options,
@@ -147,6 +186,23 @@ KMeansResult kmeans(MatrixView<const float> points, const KMeansOptions& options
     if (!best || result.inertia < best->inertia) best = std::move(result);
   }
   return std::move(*best);
+}
+
+std::vector<int32_t> assign_with_penalties(MatrixView<const float> points,
+                                           MatrixView<const float> centroids,
+                                           std::span<const float> penalties) {
+  const auto widened = [](MatrixView<const float> rows, auto last) {
+    Matrix<float> wide = Matrix<float>::uninitialized(rows.rows(), rows.cols() + 1);
+    for (size_t i = 0; i < rows.rows(); ++i) {
+      std::ranges::copy(rows.row(i), wide.row_data(i));
+      wide(i, rows.cols()) = last(i);
+    }
+    return wide;
+  };
+  const Neighbors nearest =
+      exact_knn(widened(points, [](size_t) { return 0.0f; }),
+                widened(centroids, [&](size_t c) { return std::sqrt(penalties[c]); }), 1);
+  return {nearest.ids.flat().begin(), nearest.ids.flat().end()};
 }
 
 LabelGroups group_by_label(std::span<const int32_t> labels, size_t n_labels) {

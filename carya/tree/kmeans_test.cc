@@ -106,6 +106,62 @@ TEST(KMeans, OnePointOneCluster) {
   EXPECT_EQ(kmeans(points, {.n_clusters = 1}).labels, std::vector<int32_t>{0});
 }
 
+TEST(KMeans, PenaltiesAddToSquaredDistances) {
+  const Matrix<float> points = blobs(200, 3, 5, 21), centroids = blobs(9, 9, 5, 22);
+  std::vector<float> penalties(9);
+  for (size_t c = 0; c < 9; ++c) penalties[c] = static_cast<float>(20'000 * (c % 4));
+  const auto labels = assign_with_penalties(points, centroids, penalties);
+  std::set<int32_t> moved;
+  for (size_t i = 0; i < 200; ++i) {
+    size_t best = 0, nearest = 0;
+    const auto cost = [&](size_t c) {
+      return naive_squared(points.row(i), centroids.row(c)) + double{penalties[c]};
+    };
+    for (size_t c = 1; c < 9; ++c) {
+      if (cost(c) < cost(best)) best = c;
+      if (cost(c) - penalties[c] < cost(nearest) - penalties[nearest]) nearest = c;
+    }
+    EXPECT_NEAR(cost(static_cast<size_t>(labels[i])), cost(best), 1e-2);  // of about 1e4, in float
+    if (best != nearest) moved.insert(labels[i]);
+  }
+  EXPECT_FALSE(moved.empty());
+}
+
+TEST(KMeans, BalanceMakesSizesEven) {
+  // A dense blob of 900 points and 100 around it.
+  Matrix<float> points(1000, 3);
+  Rng rng(23);
+  for (size_t i = 0; i < 1000; ++i) {
+    for (float& x : points.row(i)) x = static_cast<float>(rng.normal() * (i < 900 ? 0.3 : 3.0));
+  }
+  const auto largest = [&](double balance) {
+    const auto result = kmeans(points, {.n_clusters = 10, .seed = 24, .balance = balance});
+    std::vector<size_t> sizes(10);
+    double inertia = 0;
+    for (size_t i = 0; i < 1000; ++i) {
+      const auto label = static_cast<size_t>(result.labels[i]);
+      ++sizes[label];
+      const double squared = naive_squared(points.row(i), result.centroids.row(label));
+      EXPECT_NEAR(result.distances[i], squared, 1e-5 * (1 + squared));  // without the penalty
+      inertia += squared;
+    }
+    EXPECT_NEAR(result.inertia, inertia, 1e-3 * inertia);
+    return *std::ranges::max_element(sizes);
+  };
+  // The dense blob makes it hard: its clusters are a tenth as wide as the spread says.
+  size_t least = 1000;
+  for (double balance : {1e-2, 1e-1, 1.0}) least = std::min(least, largest(balance));
+  EXPECT_LT(4 * least, 3 * largest(0));
+  Matrix<float> even(1000, 3);
+  for (float& x : even.flat()) x = static_cast<float>(rng.normal());
+  std::vector<int32_t> sizes(10);
+  for (int32_t label : kmeans(even, {.n_clusters = 10, .seed = 24, .balance = 0.3}).labels) {
+    ++sizes[static_cast<size_t>(label)];
+  }
+  EXPECT_LT(*std::ranges::max_element(sizes), 125);
+  EXPECT_GT(*std::ranges::min_element(sizes), 75);
+}
+
 TEST(KMeans, DoesNotDependOnTheNumberOfThreads) {
   const Matrix<float> points = blobs(1000, 5, 6, 8);
   const auto run = [&](size_t threads) {
@@ -136,6 +192,7 @@ TEST(KMeans, RefusesWrongInputByName) {
   EXPECT_THAT(message(points, {.n_clusters = 0}), HasSubstr("1 .. 5"));
   EXPECT_THAT(message(points, {.n_clusters = 2, .n_iterations = 0}), HasSubstr("n_iterations"));
   EXPECT_THAT(message(points, {.n_clusters = 2, .n_init = 0}), HasSubstr("n_init"));
+  EXPECT_THAT(message(points, {.n_clusters = 2, .balance = -1}), HasSubstr("balance is -1"));
   EXPECT_THAT(message(Matrix<float>(), {.n_clusters = 1}), HasSubstr("number of points"));
   points(3, 1) = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(message(points, {.n_clusters = 2}), HasSubstr("point 3"));
