@@ -13,6 +13,10 @@ namespace {
 constexpr size_t kSample = 2048;       // vectors that a range is learnt from
 constexpr size_t kTrainingGrowth = 4;  // after which it is learnt anew: O(1) work an item in all
 
+void require_numbers(Metric metric, MatrixView<const float> vectors, const char* what) {
+  is_binary(metric) ? require_binary(vectors, what) : require_finite(vectors, what);
+}
+
 }  // namespace
 
 void scale_to_unit(std::span<float> row) {
@@ -22,12 +26,6 @@ void scale_to_unit(std::span<float> row) {
   const double scale = 1 / std::sqrt(sum);
   for (float& x : row) x = static_cast<float>(x * scale);
 }
-
-void require_numbers(Metric metric, MatrixView<const float> vectors, const char* what) {
-  is_binary(metric) ? require_binary(vectors, what) : require_finite(vectors, what);
-}
-
-}  // namespace
 
 VectorStorage VectorStorage::exact_for(Metric metric) {
   return {.exact = is_binary(metric) ? RowFormat::kBits : RowFormat::kF32, .codes = {}};

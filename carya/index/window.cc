@@ -27,7 +27,7 @@ void WindowOptions::validate(size_t dim) const {
   require(delta_share > 0 && delta_share <= 1,
           "delta_share is {}: it must be a share above 0 and up to 1", delta_share);
   hnsw.validate();
-  hnsw.storage.validate(dim);
+  hnsw.storage.validate(dim, Metric::kSquaredL2);
 }
 
 WindowIndex::WindowIndex(size_t dim, Metric metric, const WindowOptions& options)
