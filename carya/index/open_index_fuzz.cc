@@ -12,6 +12,7 @@
 #include "carya/core/rng.h"
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
+#include "carya/index/window.h"
 
 namespace carya {
 namespace {
@@ -22,7 +23,7 @@ std::filesystem::path file(const char* name) {
 }
 
 // A small index of each kind, as the file that save() writes.
-enum class Kind { kFlat, kGraph, kCodes, kCodesAlone };
+enum class Kind { kFlat, kGraph, kCodes, kCodesAlone, kWindow };
 std::string saved(Kind kind) {
   const bool coded = kind == Kind::kCodes || kind == Kind::kCodesAlone;
   // Codes begin with that many items.
@@ -34,7 +35,17 @@ std::string saved(Kind kind) {
   std::vector<ItemId> ids(kItems);
   std::iota(ids.begin(), ids.end(), ItemId{0});
   const std::filesystem::path path = file("_seed");
-  if (kind != Kind::kFlat) {
+  if (kind == Kind::kWindow) {
+    WindowIndex index(
+        kDim, Metric::kSquaredL2,
+        {.cutoff = 9,
+         .shifted = true,
+         .hnsw = {
+             .m = 2, .ef_construction = 4, .storage = {.exact = {}, .codes = RowFormat::kInt8}}});
+    std::vector<double> labels(ids.begin(), ids.end());
+    index.add(ids, labels, vectors);
+    index.save(path);
+  } else if (kind != Kind::kFlat) {
     VectorStorage storage{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
     if (kind == Kind::kCodesAlone) storage = {.exact = {}, .codes = RowFormat::kInt4};
     Hnsw index(kDim, Metric::kSquaredL2, {.m = 2, .ef_construction = 4, .storage = storage});
@@ -75,9 +86,9 @@ void repair(std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace carya;
   static const std::string seeds[] = {saved(Kind::kGraph), saved(Kind::kFlat), saved(Kind::kCodes),
-                                      saved(Kind::kCodesAlone)};
+                                      saved(Kind::kCodesAlone), saved(Kind::kWindow)};
   if (size == 0) return 0;
-  std::string bytes = seeds[data[0] % 4];
+  std::string bytes = seeds[data[0] % 5];
   for (size_t i = 1; i + 4 <= size; i += 4) {
     const size_t at =
         (data[i] | size_t{data[i + 1]} << 8 | size_t{data[i + 2]} << 16) % bytes.size();
@@ -91,6 +102,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::vector<float> query(index->dim(), 1.0f);
     index->search(query, {.k = 3, .effort = 3});
     index->search(query, {.k = 100});
+    if (const auto* windows = dynamic_cast<const WindowIndex*>(index.get())) {
+      for (int strategy = 0; strategy <= static_cast<int>(WindowStrategy::kRoot); ++strategy) {
+        if (!windows->options().shifted) break;
+        windows->search(query, {5, 30}, {.k = 3}, static_cast<WindowStrategy>(strategy));
+      }
+    }
     const std::vector<ItemId> ids = {1000};
     index->remove(5);
     index->add(ids, MatrixView<const float>(query.data(), 1, query.size()));
