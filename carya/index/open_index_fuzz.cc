@@ -13,6 +13,7 @@
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
 #include "carya/index/spann.h"
+#include "carya/index/window.h"
 
 namespace carya {
 namespace {
@@ -23,7 +24,7 @@ std::filesystem::path file(const char* name) {
 }
 
 // A small index of each kind, as the file that save() writes.
-enum class Kind { kFlat, kGraph, kCodes, kCodesAlone, kBits, kLists };
+enum class Kind { kFlat, kGraph, kCodes, kCodesAlone, kBits, kLists, kWindow };
 std::string saved(Kind kind) {
   const bool coded = kind == Kind::kCodes || kind == Kind::kCodesAlone;
   // Codes begin with that many items.
@@ -40,6 +41,16 @@ std::string saved(Kind kind) {
     Spann index = Spann::build(path, ids, vectors, Metric::kSquaredL2);
     index.remove(3);
     index.update(std::span(ids).subspan(7, 2), vectors.view().slice(0, 2));
+    index.save(path);
+  } else if (kind == Kind::kWindow) {
+    WindowIndex index(
+        kDim, Metric::kSquaredL2,
+        {.cutoff = 9,
+         .shifted = true,
+         .hnsw = {
+             .m = 2, .ef_construction = 4, .storage = {.exact = {}, .codes = RowFormat::kInt8}}});
+    std::vector<double> labels(ids.begin(), ids.end());
+    index.add(ids, labels, vectors);
     index.save(path);
   } else if (kind != Kind::kFlat) {
     VectorStorage storage{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
@@ -84,9 +95,9 @@ void repair(std::string& bytes) {
 // data: one byte that chooses the index, then changes: position (3 bytes), value.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace carya;
-  static const std::string seeds[] = {saved(Kind::kGraph), saved(Kind::kFlat),
-                                      saved(Kind::kCodes), saved(Kind::kCodesAlone),
-                                      saved(Kind::kBits),  saved(Kind::kLists)};
+  static const std::string seeds[] = {
+      saved(Kind::kGraph), saved(Kind::kFlat),  saved(Kind::kCodes), saved(Kind::kCodesAlone),
+      saved(Kind::kBits),  saved(Kind::kLists), saved(Kind::kWindow)};
   if (size == 0) return 0;
   std::string bytes = seeds[data[0] % std::size(seeds)];
   for (size_t i = 1; i + 4 <= size; i += 4) {
@@ -102,6 +113,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::vector<float> query(index->dim(), 1.0f);
     index->search(query, {.k = 3, .effort = 3});
     index->search(query, {.k = 100});
+    if (const auto* windows = dynamic_cast<const WindowIndex*>(index.get())) {
+      for (int strategy = 0; strategy <= static_cast<int>(WindowStrategy::kRoot); ++strategy) {
+        if (!windows->options().shifted) break;
+        windows->search(query, {5, 30}, {.k = 3}, static_cast<WindowStrategy>(strategy));
+      }
+    }
     const std::vector<ItemId> ids = {1000};
     index->remove(5);
     index->add(ids, MatrixView<const float>(query.data(), 1, query.size()));

@@ -12,7 +12,8 @@ namespace {
 constexpr double kAsking = 0.07;  // the filter, about one item
 // Nanoseconds: a scanned vector; a candidate of a search, for each doubling of the node from 2^4.4.
 constexpr double kScanned = 1, kScannedDim = 0.22;
-constexpr double kCandidate = 37, kCandidateDim = 0.03, kFirstDoubling = 4.4;
+constexpr double kCandidate = 42, kCandidateDim = 0.03, kFirstDoubling = 4.4;
+constexpr double kBegin = 6000;      // nanoseconds: to plan, to begin a search, to rank
 constexpr double kEntry = 6;         // candidates' worth, to come near
 constexpr double kCodes = 2;         // a code, where a node finds it cheaper to read all
 constexpr size_t kLeastNode = 1024;  // rows; there are hardly smaller ones
@@ -41,8 +42,8 @@ WindowCosts::WindowCosts(size_t dim, size_t k, size_t effort, double selectivity
     : effort_(effort),
       effort_by_chance_(
           std::max(effort, k + static_cast<size_t>(2 * std::sqrt(static_cast<double>(k))))),
-      per_doubling_((kCandidate + kCandidateDim * static_cast<double>(dim)) /
-                    (kScanned + kScannedDim * static_cast<double>(dim))),
+      scanned_(kScanned + kScannedDim * static_cast<double>(dim)),
+      per_doubling_((kCandidate + kCandidateDim * static_cast<double>(dim)) / scanned_),
       selectivity_(selectivity),
       has_filter_(has_filter) {}
 
@@ -68,8 +69,8 @@ double WindowCosts::scan(size_t n_rows) const {
 }
 
 double WindowCosts::search(size_t n_node_rows, size_t beam) const {
-  return std::min(candidate(n_node_rows) * (static_cast<double>(beam) + kEntry),
-                  kCodes * static_cast<double>(n_node_rows));
+  return kBegin / scanned_ + std::min(candidate(n_node_rows) * (static_cast<double>(beam) + kEntry),
+                                      kCodes * static_cast<double>(n_node_rows));
 }
 
 double WindowCosts::part(const WindowPart& part) const {
@@ -80,7 +81,8 @@ double WindowCosts::part(const WindowPart& part) const {
 // A search of a part costs at least candidate(its rows) (effort + kEntry), which is concave: if
 // that is more than a scan of all rows, so it is for each part of them.
 bool WindowCosts::is_scanned(size_t n_rows) const {
-  return scan(n_rows) <= candidate(n_rows) * (static_cast<double>(effort_) + kEntry);
+  return scan(n_rows) <=
+         kBegin / scanned_ + candidate(n_rows) * (static_cast<double>(effort_) + kEntry);
 }
 
 WindowTree::WindowTree(size_t n_rows, size_t beta, size_t cutoff, bool is_shifted)

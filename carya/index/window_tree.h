@@ -52,6 +52,7 @@ class WindowCosts {
  private:
   double candidate(size_t n_node_rows) const;
   size_t effort_, effort_by_chance_;
+  double scanned_;       // nanoseconds
   double per_doubling_;  // of a node's rows: what the search for a candidate costs more
   double selectivity_;
   bool has_filter_;
