@@ -58,7 +58,7 @@ class IndexTest(cli_test.CliTest):
 class Verbs(IndexTest):
     def test_build_and_search(self):
         truth = [nearest(q, self.rows, 5) for q in self.queries]
-        for kind in "flat", "hnsw", "hnsw:m=8,codes=int4", "ivf_pq:lists=4,parts=12,bits=8":
+        for kind in "flat", "spann", "hnsw", "hnsw:m=8,codes=int4", "ivf_pq:lists=4,parts=12,bits=8":
             with self.subTest(kind=kind):
                 self.build("words.index", "--type", kind, "--force")
                 found = [[] for _ in self.queries]
@@ -102,6 +102,22 @@ class Verbs(IndexTest):
         rows = self.rows[::50]
         truth = [50 * i for q in self.queries for i in nearest(q, rows, 3)]
         self.assertEqual([int(line.split(",")[2]) for line in out.splitlines()[1:]], truth)
+
+    def test_window(self):
+        self.file("years.txt", "".join(f"{1980 + i % 40}.5\n" for i in range(600)))
+        self.build("years.index", "--labels", "years.txt")
+        self.assertEqual(self.run_json("index", "info", "years.index")["type"], "window")
+        out = self.run_carya("index", "search", "years.index", "queries.npy", "-k", 3, "--window",
+                             "1990,1995.5").stdout
+        inside = [i for i in range(600) if 10 <= i % 40 <= 15]
+        rows = [self.rows[i] for i in inside]
+        truth = [inside[i] for q in self.queries for i in nearest(q, rows, 3)]
+        self.assertEqual([int(line.split(",")[2]) for line in out.splitlines()[1:]], truth)
+        self.build()
+        self.fails("index", "search", "words.index", "queries.npy", "--window", "1,2", code=2,
+                   says="--labels")
+        self.fails("index", "search", "years.index", "queries.npy", "--window", "2,1", code=2,
+                   says="2")
 
     def test_radius(self):
         self.build("words.index", "--type", "flat")
@@ -169,6 +185,8 @@ class Verbs(IndexTest):
         write_npy(self.folder / "more.npy", self.queries)
         self.file("gone.txt", "1\n2\n")
         self.build()
+        self.file("years.txt", "".join(f"{1980 + i % 40}\n" for i in range(600)))
+        self.build("years.index", "--labels", "years.txt")
         verbs = re.findall(r"^  (\w+) {2,}\S",
                            self.run_carya("index", "--help").stdout.split("Subcommands:")[1], re.M)
         self.assertEqual(len(verbs), 7)
@@ -180,8 +198,9 @@ class Verbs(IndexTest):
             for line in lines:
                 if "hdf5" in line or "sift" in line:  # hdf5_test.cc reads such a file
                     continue
-                if "-o words.index" in line:
-                    (self.folder / "words.index").unlink(missing_ok=True)
+                output = re.search(r"-o (\w+\.index)", line)
+                if output:
+                    (self.folder / output[1]).unlink(missing_ok=True)
                 self.run_carya(*line.split())
                 ran += 1
         self.assertGreaterEqual(ran, 10)

@@ -22,26 +22,47 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::vector<ItemId> ids_in_lines(const std::string& path) {
+// Calls see(line without its end, number) for all lines of a file.
+template <class See>
+void for_each_line(const std::string& path, const See& see) {
   const std::string text = read_file(path);
-  std::vector<ItemId> ids;
   size_t line = 1;
   for (size_t at = 0; at < text.size(); ++line) {
     const size_t end = std::min(text.find('\n', at), text.size());
     std::string_view word = std::string_view(text).substr(at, end - at);
     if (word.ends_with('\r')) word.remove_suffix(1);
-    ItemId id = 0;
-    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    require(error == std::errc() && stop == word.data() + word.size(),
-            "{}:{}: '{}' is no id; one whole number a line", path, line, printable(word));
-    ids.push_back(id);
+    see(word, line);
     at = end + 1;
   }
-  return ids;
+}
+
+template <class T>
+T number_of(std::string_view word, const std::string& path, size_t line, const char* what) {
+  T number{};
+  const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  require(error == std::errc() && stop == word.data() + word.size(),
+          "{}:{}: '{}' is no {}; one a line", path, line, printable(word), what);
+  return number;
+}
+
+// [n], or nothing if the name is empty.
+std::vector<double> labels_for(const std::string& path, size_t n) {
+  if (path.empty()) return {};
+  std::vector<double> labels;
+  if (names_vectors(path)) {
+    const Matrix<float> numbers = read_vectors(path);
+    labels.assign(numbers.flat().begin(), numbers.flat().end());
+  } else {
+    for_each_line(path, [&](std::string_view word, size_t line) {
+      labels.push_back(number_of<double>(word, path, line, "number"));
+    });
+  }
+  require(labels.size() == n, "{}: has {} labels for {} vectors", path, labels.size(), n);
+  return labels;
 }
 
 struct BuildArguments {
-  std::string input, output, type = "hnsw", metric = "l2", ids;
+  std::string input, output, type, metric = "l2", ids, labels;
   size_t n_threads = 0;
   bool estimate = false, force = false, json = false;
 };
@@ -86,7 +107,8 @@ void print_facts(const std::string& path, const Index& index, bool json) {
 
 void build(const BuildArguments& args) {
   const ThreadLimit limit(args.n_threads);
-  const IndexSpec spec = IndexSpec::parse(args.type);
+  const std::string standard = args.labels.empty() ? "hnsw" : "window";
+  const IndexSpec spec = IndexSpec::parse(args.type.empty() ? standard : args.type);
   const Metric metric = metric_from_name(args.metric);
   const Matrix<float> vectors = read_vectors(args.input);
   if (args.estimate) return print_estimate(args, spec, metric, vectors);
@@ -95,9 +117,11 @@ void build(const BuildArguments& args) {
           "{}: is there already; --force replaces it, or choose another -o", args.output);
   require(vectors.rows() > 0, "{}: has no vectors", args.input);
   TerminalProgress progress;
-  const auto index =
-      build_index(spec, metric, ids_for(args.ids, vectors.rows()), vectors, &progress);
-  index->save(args.output);
+  const std::vector<ItemId> ids = ids_for(args.ids, vectors.rows());
+  const std::vector<double> labels = labels_for(args.labels, vectors.rows());
+  const auto index = build_index(
+      spec, metric, {.ids = ids, .vectors = vectors, .labels = labels, .path = args.output},
+      &progress);
   print_facts(args.output, *index, args.json);
 }
 
@@ -140,11 +164,14 @@ void add_build(CLI::App& index) {
                    ".npy, .fvecs, .bvecs, .ivecs, IDX, or .hdf5 (FILE:DATASET; else its 'train')")
       ->required();
   verb->add_option("-o,--output", args->output, "the index, one file");
-  verb->add_option("--type", args->type, "and its parameters, see below")->capture_default_str();
+  verb->add_option("--type", args->type, "and its parameters, see below; hnsw by default")
+      ->type_name("TYPE[:NAME=VALUE,...]");
   verb->add_option("--metric", args->metric, "l2, ip, cosine; of 0 and 1: hamming, jaccard")
       ->capture_default_str();
   verb->add_option("--ids", args->ids,
                    "whole numbers, one a vector: a line each, .npy or .ivecs; else 0, 1, 2 ...");
+  verb->add_option("--labels", args->labels,
+                   "a number a vector (a line each, .npy), such as its time, for --window");
   verb->add_option("--threads", args->n_threads, "0: all; the result is the same")
       ->check(whole_number())
       ->capture_default_str();
@@ -157,6 +184,8 @@ void add_build(CLI::App& index) {
                "  carya index build sift-128-euclidean.hdf5 -o sift.index\n"
                "  carya index build words.npy --metric cosine --type hnsw:m=32,codes=int4 -o "
                "words.index\n"
+               "  carya index build words.npy --labels years.txt -o years.index\n"
+               "  carya index build words.npy --type spann -o large.index\n"
                "  carya index build words.npy --estimate");
   verb->callback([args] { build(*args); });
 }
@@ -190,9 +219,14 @@ void add_changes(CLI::App& index) {
 }  // namespace
 
 std::vector<ItemId> ids_in(const std::string& path) {
-  if (!names_vectors(path)) return ids_in_lines(path);
-  const Matrix<int64_t> numbers = read_ids(path);
   std::vector<ItemId> ids;
+  if (!names_vectors(path)) {
+    for_each_line(path, [&](std::string_view word, size_t line) {
+      ids.push_back(number_of<ItemId>(word, path, line, "id (a whole number)"));
+    });
+    return ids;
+  }
+  const Matrix<int64_t> numbers = read_ids(path);
   for (const int64_t id : numbers.flat()) {
     require(id >= 0, "{}: {} is no id; they are whole numbers from 0 on", path, id);
     ids.push_back(static_cast<ItemId>(id));

@@ -12,6 +12,7 @@
 #include "carya/core/parallel.h"
 #include "carya/index/filter.h"
 #include "carya/index/query.h"
+#include "carya/index/window.h"
 #include "carya/io/vectors.h"
 
 namespace carya::cli {
@@ -24,19 +25,37 @@ struct SearchArguments {
   std::string index, queries, vectors, only, output;
   size_t k = 10, effort = 0, n_threads = 0;
   std::optional<double> radius;
+  std::vector<double> window;
   bool json = false;
 };
 
 constexpr size_t kBlock = 1024;  // queries between two looks at Ctrl-C
 
+// One block of queries.
+Answers answers_of(const Index& index, MatrixView<const float> queries,
+                   const SearchOptions& options, const SearchArguments& args) {
+  if (args.radius) {
+    return search_range_batch(index, queries, static_cast<float>(*args.radius), options);
+  }
+  if (args.window.empty()) return search_batch(index, queries, options);
+  const auto* by_label = dynamic_cast<const WindowIndex*>(&index);
+  require(by_label != nullptr, "{}: --window is for indexes that were built with --labels",
+          args.index);
+  const LabelWindow window{.low = args.window[0], .high = args.window[1]};
+  Answers answers(queries.rows());
+  parallel_for(0, queries.rows(), 1, [&](size_t i, size_t) {
+    answers[i] = by_label->search(queries.row(i), window, options);
+  });
+  return answers;
+}
+
 Answers search_all(const Index& index, MatrixView<const float> queries,
-                   const SearchOptions& options, std::optional<double> radius, Progress* progress) {
+                   const SearchOptions& options, const SearchArguments& args, Progress* progress) {
   Answers answers;
   begin_stage(progress, "search", queries.rows(), "queries");
   for (size_t begin = 0; begin < queries.rows(); begin += kBlock) {
     const auto block = queries.slice(begin, std::min(kBlock, queries.rows() - begin));
-    Answers some = radius ? search_range_batch(index, block, static_cast<float>(*radius), options)
-                          : search_batch(index, block, options);
+    Answers some = answers_of(index, block, options, args);
     std::ranges::move(some, std::back_inserter(answers));
     advance(progress, block.rows());
   }
@@ -102,7 +121,7 @@ void run(const SearchArguments& args) {
   const SearchOptions options{
       .k = args.k, .effort = args.effort, .filter = filter.get(), .exact = exact};
   TerminalProgress progress;
-  const Answers answers = search_all(*index, queries, options, args.radius, &progress);
+  const Answers answers = search_all(*index, queries, options, args, &progress);
   if (!args.output.empty()) {
     write_answers(answers, args.output);
   } else {
@@ -126,6 +145,11 @@ void add_index_search(CLI::App& index) {
       ->capture_default_str();
   verb->add_option("--radius", args->radius,
                    "all items within this distance (of l2: squared), not k of them");
+  verb->add_option("--window", args->window,
+                   "only items whose label lies between these, both included")
+      ->delimiter(',')
+      ->expected(2)
+      ->type_name("LOW,HIGH");
   verb->add_option("--vectors", args->vectors,
                    "what was indexed with ids 0, 1, 2 ...: ranks the hits of an index of codes");
   verb->add_option("--only", args->only, "no other items than these: ids as for build");
@@ -138,6 +162,7 @@ void add_index_search(CLI::App& index) {
   verb->footer(
       "Examples:\n"
       "  carya index search words.index queries.npy -k 5\n"
+      "  carya index search years.index queries.npy --window 1990,1995\n"
       "  carya index search sift.index sift-128-euclidean.hdf5:test --effort 80 -o hits.ivecs");
   verb->callback([args] { run(*args); });
 }

@@ -105,9 +105,9 @@ double bytes_of(const Index& index) {
 Contender contend(const IndexSpec& spec, Metric metric, const Task& task,
                   std::optional<double> recall, Progress* progress) {
   Contender contender{.name = spec.text()};
+  const std::vector<ItemId> ids = ids_for("", task.vectors.rows());
   const auto begin = std::chrono::steady_clock::now();
-  const auto index =
-      build_index(spec, metric, ids_for("", task.vectors.rows()), task.vectors, progress);
+  const auto index = build_index(spec, metric, {.ids = ids, .vectors = task.vectors}, progress);
   contender.build_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   contender.item_bytes = bytes_of(*index) / static_cast<double>(task.vectors.rows());

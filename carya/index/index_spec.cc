@@ -1,70 +1,24 @@
 #include "carya/index/index_spec.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
+#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <set>
 #include <span>
 
 #include "carya/core/error.h"
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
 #include "carya/index/ivf_pq.h"
+#include "carya/index/spann.h"
+#include "carya/index/spec_parameters.h"
+#include "carya/index/window.h"
 
 namespace carya {
 namespace {
-
-// A spec's parameters, taken one by one.
-class Parameters {
- public:
-  explicit Parameters(const IndexSpec& spec) : spec_(spec) {}
-
-  size_t number(std::string_view name, size_t standard) {
-    const std::string* text = value(name);
-    if (text == nullptr) return standard;
-    size_t number = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-    require(error == std::errc() && end == text->data() + text->size(),
-            "{}: {}={} is no whole number", spec_.type, name, *text);
-    return number;
-  }
-  bool flag(std::string_view name, bool standard) {
-    return choice<bool>(name, standard, {{"yes", true}, {"no", false}});
-  }
-  template <class T>
-  T choice(std::string_view name, T standard,
-           const std::vector<std::pair<std::string_view, T>>& choices) {
-    const std::string* text = value(name);
-    if (text == nullptr) return standard;
-    std::string known;
-    for (const auto& [word, meaning] : choices) {
-      if (*text == word) return meaning;
-      known += known.empty() ? "" : ", ";
-      known += word;
-    }
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("{}: {}={} is none of {}", spec_.type, name, *text, known));
-  }
-  // Throws if there are others than those asked for.
-  void finish() const {
-    for (const auto& [name, text] : spec_.parameters) {
-      require(taken_.contains(name), "{} has no parameter '{}'; it has: {}", spec_.type, name,
-              fmt::format("{}", fmt::join(taken_, ", ")));
-    }
-  }
-
- private:
-  const std::string* value(std::string_view name) {
-    taken_.emplace(name);
-    const auto found = spec_.parameters.find(name);
-    return found == spec_.parameters.end() ? nullptr : &found->second;
-  }
-  const IndexSpec& spec_;
-  std::set<std::string, std::less<>> taken_;
-};
 
 using Format = std::optional<RowFormat>;
 
@@ -122,11 +76,68 @@ IndexEstimate ivf_pq_estimate(const IvfPqOptions& options, size_t n, size_t dim)
   return {open + training + n * (dim * sizeof(float) + kPlaces), file, open};
 }
 
+SpannOptions spann_options(Parameters& parameters) {
+  SpannOptions options;
+  options.head_ratio = parameters.share("heads", options.head_ratio);
+  options.closure.n_copies = parameters.number("copies", options.closure.n_copies);
+  options.format = parameters.choice<RowFormat>(
+      "format", options.format, {{"f32", RowFormat::kF32}, {"int8", RowFormat::kInt8}});
+  options.heads.m = parameters.number("m", options.heads.m);
+  options.seed = parameters.number("seed", options.seed);
+  return options;
+}
+
+IndexEstimate spann_estimate(const SpannOptions& options, size_t n, size_t dim) {
+  const auto heads = static_cast<size_t>(options.head_ratio * static_cast<double>(n));
+  const IndexEstimate graph = hnsw_estimate(options.heads, Metric::kSquaredL2, heads, dim);
+  // Copies as measured on words: about 7 of 8 allowed; lists fill whole pages, half a page lost.
+  constexpr double kCopies = 0.85, kPage = 4096;
+  const double copies = std::max(1.0, kCopies * static_cast<double>(options.closure.n_copies));
+  const double row = static_cast<double>(row_bytes(options.format, dim) + sizeof(uint32_t));
+  const auto lists = static_cast<size_t>(copies * static_cast<double>(n) * row +
+                                         static_cast<double>(heads) * kPage / 2);
+  const size_t open = graph.open_bytes + n * sizeof(ItemId);
+  return {n * 100 + heads * dim * sizeof(float) + graph.build_bytes, open + lists, open};
+}
+
+WindowOptions window_options(Parameters& parameters) {
+  WindowOptions options;
+  options.beta = parameters.number("beta", options.beta);
+  options.cutoff = parameters.number("cutoff", options.cutoff);
+  options.shifted = parameters.flag("shifted", options.shifted);
+  options.hnsw.m = parameters.number("m", options.hnsw.m);
+  options.hnsw.ef_construction = parameters.number("ef_construction", options.hnsw.ef_construction);
+  options.hnsw.storage.codes =
+      parameters.choice<Format>("codes", options.hnsw.storage.codes,
+                                {{"int8", RowFormat::kInt8}, {"int4", RowFormat::kInt4}});
+  options.hnsw.seed = parameters.number("seed", options.hnsw.seed);
+  return options;
+}
+
+IndexEstimate window_estimate(const WindowOptions& options, Metric metric, size_t n, size_t dim) {
+  const IndexEstimate level = hnsw_estimate(options.hnsw, metric, n, dim);
+  double nodes = static_cast<double>(n);
+  size_t n_levels = 0;
+  for (; nodes > static_cast<double>(options.cutoff); nodes /= static_cast<double>(options.beta)) {
+    ++n_levels;
+  }
+  const size_t copies = options.shifted ? 2 * n_levels : n_levels;
+  const size_t item = row_bytes(RowFormat::kF32, dim) + sizeof(ItemId) + sizeof(double) + 1;
+  const size_t file = n * item + copies * level.file_bytes;
+  return {file + level.build_bytes, file, file};
+}
+
+// For a file that lives as long as it is open.
+std::filesystem::path unique_path() {
+  static std::atomic<size_t> n_made = 0;
+  return std::filesystem::temp_directory_path() /
+         fmt::format("carya_index_{}_{}", static_cast<int>(::getpid()), n_made++);
+}
+
 struct IndexType {
   std::string_view name, help;
   IndexEstimate (*estimate)(Parameters&, Metric, size_t n, size_t dim);
-  std::unique_ptr<Index> (*build)(Parameters&, Metric, std::span<const ItemId>,
-                                  MatrixView<const float>, Progress*);
+  std::unique_ptr<Index> (*build)(Parameters&, Metric, const IndexInput&, Progress*);
 };
 
 const IndexType kTypes[] = {
@@ -136,12 +147,12 @@ const IndexType kTypes[] = {
      [](Parameters& parameters, Metric metric, size_t n, size_t dim) {
        return hnsw_estimate(hnsw_options(parameters), metric, n, dim);
      },
-     [](Parameters& parameters, Metric metric, std::span<const ItemId> ids,
-        MatrixView<const float> vectors, Progress* progress) -> std::unique_ptr<Index> {
+     [](Parameters& parameters, Metric metric, const IndexInput& input,
+        Progress* progress) -> std::unique_ptr<Index> {
        const HnswOptions options = hnsw_options(parameters);
        parameters.finish();
-       auto index = std::make_unique<Hnsw>(vectors.cols(), metric, options);
-       index->add(ids, vectors, progress);
+       auto index = std::make_unique<Hnsw>(input.vectors.cols(), metric, options);
+       index->add(input.ids, input.vectors, progress);
        index->compact();
        return index;
      }},
@@ -151,11 +162,11 @@ const IndexType kTypes[] = {
            format_bytes(VectorStorage::exact_for(metric).exact, dim) + sizeof(ItemId) + 1;
        return IndexEstimate{n * (item + item / 2 + 40), n * item, n * item};
      },
-     [](Parameters& parameters, Metric metric, std::span<const ItemId> ids,
-        MatrixView<const float> vectors, Progress* progress) -> std::unique_ptr<Index> {
+     [](Parameters& parameters, Metric metric, const IndexInput& input,
+        Progress* progress) -> std::unique_ptr<Index> {
        parameters.finish();
-       auto index = std::make_unique<FlatIndex>(vectors.cols(), metric);
-       index->add(ids, vectors, progress);
+       auto index = std::make_unique<FlatIndex>(input.vectors.cols(), metric);
+       index->add(input.ids, input.vectors, progress);
        return index;
      }},
     {"ivf_pq",
@@ -164,13 +175,48 @@ const IndexType kTypes[] = {
      [](Parameters& parameters, Metric, size_t n, size_t dim) {
        return ivf_pq_estimate(ivf_pq_options(parameters), n, dim);
      },
-     [](Parameters& parameters, Metric metric, std::span<const ItemId> ids,
-        MatrixView<const float> vectors, Progress* progress) -> std::unique_ptr<Index> {
+     [](Parameters& parameters, Metric metric, const IndexInput& input,
+        Progress* progress) -> std::unique_ptr<Index> {
        const IvfPqOptions options = ivf_pq_options(parameters);
        parameters.finish();
-       auto index = std::make_unique<IvfPq>(vectors.cols(), metric, options);
-       index->train(vectors, progress);
-       index->add(ids, vectors, progress);
+       auto index = std::make_unique<IvfPq>(input.vectors.cols(), metric, options);
+       index->train(input.vectors, progress);
+       index->add(input.ids, input.vectors, progress);
+       return index;
+     }},
+    {"spann",
+     "lists in the file, a sixth of the vectors in memory: heads=0.16 (a share), copies=8, "
+     "format=f32 (or int8), m=8, seed=0",
+     [](Parameters& parameters, Metric, size_t n, size_t dim) {
+       return spann_estimate(spann_options(parameters), n, dim);
+     },
+     [](Parameters& parameters, Metric metric, const IndexInput& input,
+        Progress* progress) -> std::unique_ptr<Index> {
+       const SpannOptions options = spann_options(parameters);
+       parameters.finish();
+       const bool is_unnamed = input.path.empty();
+       const std::filesystem::path path = is_unnamed ? unique_path() : input.path;
+       auto index = std::make_unique<Spann>(
+           Spann::build(path, input.ids, input.vectors, metric, options, progress));
+       if (is_unnamed) std::filesystem::remove(path);  // it stays readable through the index
+       return index;
+     }},
+    {"window",
+     "graphs over ranges of a label, for searches within a window of it: beta=2, cutoff=1000, "
+     "shifted=no, m=16, ef_construction=200, codes=int8 (or int4), seed=0",
+     [](Parameters& parameters, Metric metric, size_t n, size_t dim) {
+       return window_estimate(window_options(parameters), metric, n, dim);
+     },
+     [](Parameters& parameters, Metric metric, const IndexInput& input,
+        Progress* progress) -> std::unique_ptr<Index> {
+       const WindowOptions options = window_options(parameters);
+       parameters.finish();
+       auto index = std::make_unique<WindowIndex>(input.vectors.cols(), metric, options);
+       if (input.labels.empty()) {
+         index->add(input.ids, input.vectors, progress);
+       } else {
+         index->add(input.ids, input.labels, input.vectors, progress);
+       }
        return index;
      }},
 };
@@ -244,11 +290,15 @@ IndexEstimate estimate_index(const IndexSpec& spec, Metric metric, size_t n, siz
   return estimate;
 }
 
-std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric,
-                                   std::span<const ItemId> ids, MatrixView<const float> vectors,
+std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric, const IndexInput& input,
                                    Progress* progress) {
+  require(input.labels.empty() || spec.type == "window",
+          "labels are for the index type 'window', not '{}'", spec.type);
   Parameters parameters(spec);
-  return type_of(spec).build(parameters, metric, ids, vectors, progress);
+  auto index = type_of(spec).build(parameters, metric, input, progress);
+  const bool is_saved = dynamic_cast<const Spann*>(index.get()) != nullptr;
+  if (!input.path.empty() && !is_saved) index->save(input.path);
+  return index;
 }
 
 double estimate_build_seconds(const IndexSpec& spec, Metric metric,
@@ -263,7 +313,7 @@ double estimate_build_seconds(const IndexSpec& spec, Metric metric,
     std::ranges::copy(vectors.row(i * n / n_sample), sample.row(i).begin());
   }
   const auto begin = std::chrono::steady_clock::now();
-  build_index(spec, metric, ids, sample);
+  build_index(spec, metric, {.ids = ids, .vectors = sample});
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   const double ratio = static_cast<double>(n) / static_cast<double>(n_sample);
   const double depth = std::log(static_cast<double>(n) + 2) /
@@ -287,6 +337,16 @@ std::vector<std::pair<std::string, std::string>> index_facts(const Index& index)
     fact("lists", ivf_pq->n_lists());
     fact("parts", ivf_pq->options().n_parts);
     fact("bits", ivf_pq->options().bits);
+  } else if (const auto* spann = dynamic_cast<const Spann*>(&index)) {
+    fact("type", "spann");
+    fact("lists", spann->list_sizes().size());
+    fact("format", format_name(spann->options().format));
+    fact("memory", spann->memory_bytes());
+  } else if (const auto* window = dynamic_cast<const WindowIndex*>(&index)) {
+    fact("type", "window");
+    fact("beta", window->options().beta);
+    fact("cutoff", window->options().cutoff);
+    fact("m", window->options().hnsw.m);
   } else if (dynamic_cast<const FlatIndex*>(&index) != nullptr) {
     fact("type", "flat");
   }

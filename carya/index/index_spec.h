@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,11 +37,19 @@ struct IndexEstimate {
 // Throws kInvalidArgument as build_index() does.
 IndexEstimate estimate_index(const IndexSpec& spec, Metric metric, size_t n, size_t dim);
 
-// Builds and fills an index of any type; ids and vectors as for Index::add().  Throws
-// kInvalidArgument for a parameter that the type does not have (listing those it has), or a value
-// that cannot be.
-std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric,
-                                   std::span<const ItemId> ids, MatrixView<const float> vectors,
+// What an index is built from.
+struct IndexInput {
+  std::span<const ItemId> ids = {};  // [n], as for Index::add()
+  MatrixView<const float> vectors = {};
+  std::span<const double> labels = {};  // [n], of the type "window" and only of it
+  // Where the index is to be saved.  A type that works in its file builds it there, atomically;
+  // if the path is empty, in a file without a name.
+  std::filesystem::path path = {};
+};
+
+// Builds and fills an index of any type, and saves it if there is a path.  Throws kInvalidArgument
+// for a parameter that the type does not have (listing those it has), or a value that cannot be.
+std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric, const IndexInput& input,
                                    Progress* progress = nullptr);
 
 // Seconds that build_index() will take about, from building it on a sample (and spending a

@@ -96,7 +96,7 @@ WindowIndex WindowIndex::open(const std::filesystem::path& path, const IndexFact
           "{}: the nodes of this index come from a factory: give it to WindowIndex::open",
           path.string());
   WindowIndex index(header.dim, static_cast<Metric>(header.metric), options);
-  index.store_ = VectorStore::open(file, header.dim, index.metric());
+  index.store_ = VectorStore::open(file, header.dim, index.metric(), VectorStorage{});
   index.labels_ = Column<double>::mapped(file.array<double>("labels"));
   const size_t n_slots = index.store_.n_slots();
   if (index.labels_.size() != n_slots || header.n_rows > n_slots) {

@@ -117,7 +117,8 @@ void bind_neighbors(nb::module_& module) {
             const Metric kind = metric_from_name(metric);
             std::unique_ptr<Index> index;
             run_in_thread(progress, [&](Progress* p) {
-              index = build_index(parsed, kind, view_of(ids), view_of(vectors), p);
+              index =
+                  build_index(parsed, kind, {.ids = view_of(ids), .vectors = view_of(vectors)}, p);
             });
             return AnyIndex(std::move(index));
           },
