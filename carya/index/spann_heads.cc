@@ -70,7 +70,7 @@ class HeadSearch {
 
   std::vector<uint32_t> run() {
     choose_balance();
-    split(0, items_.size(), 0, options_.n_heads, 0);
+    split(0, items_.size(), 0, options_.n_heads);
     std::erase(heads_, kNoHead);
     return std::move(heads_);
   }
@@ -107,13 +107,14 @@ class HeadSearch {
   }
 
   // The parts of items [begin, end).
-  std::vector<int32_t> labels(size_t begin, size_t end, size_t n_parts) const {
+  std::vector<int32_t> labels(size_t begin, size_t end, size_t n_parts, double balance) const {
     const std::span<const uint32_t> items = std::span(items_).subspan(begin, end - begin);
     const std::vector<uint32_t> sample = spread(items, options_.n_sample);
     const Matrix<float> points = rows_.gather(sample);
     // No two nodes begin alike and have the same number of items.
-    const KMeansResult result = cluster(points, n_parts, balance_, begin << 8 ^ end);
+    KMeansResult result = cluster(points, n_parts, balance, begin << 8 ^ end);
     if (sample.size() == items.size()) return result.labels;
+    result.penalties.resize(n_parts);  // there are none without balance
     std::vector<int32_t> all(items.size());
     const size_t n_chunks = (items.size() + kChunk - 1) / kChunk;
     for (size_t chunk = 0; chunk < n_chunks; ++chunk) {  // tiles use all threads
@@ -143,25 +144,27 @@ class HeadSearch {
   }
 
   // Heads for items [begin, end), to heads_[first_head ..).
-  void split(size_t begin, size_t end, size_t first_head, size_t n_heads, size_t depth) {
+  void split(size_t begin, size_t end, size_t first_head, size_t n_heads) {
     if (n_heads == 1) {
       heads_[first_head] = middle(begin, end);
       advance(progress_, end - begin);
       return;
     }
     const size_t n_parts = std::min(options_.branch, n_heads);
-    const LabelGroups groups = group_by_label(labels(begin, end, n_parts), n_parts);
+    std::vector<int32_t> parts = labels(begin, end, n_parts, balance_);
+    const auto is_one = [&] { return std::ranges::count(parts, parts[0]) == std::ssize(parts); };
+    if (is_one()) parts = labels(begin, end, n_parts, 0);  // too much of it for these
+    if (is_one()) {  // they are equal, as far as can be seen: one head is as good as many
+      split(begin, end, first_head, 1);
+      return;
+    }
+    const LabelGroups groups = group_by_label(parts, n_parts);
     std::vector<size_t> sizes(n_parts);
     for (size_t part = 0; part < n_parts; ++part) {
       sizes[part] = groups.first[part + 1] - groups.first[part];
     }
     const std::vector<uint32_t> old(items_.begin() + static_cast<ptrdiff_t>(begin),
                                     items_.begin() + static_cast<ptrdiff_t>(end));
-    if (std::ranges::count(sizes, end - begin) == 1) {
-      // Nothing tells them apart: they are equal, and one head is as good as many.
-      split(begin, end, first_head, 1, depth + 1);
-      return;
-    }
     for (size_t i = 0; i < old.size(); ++i) items_[begin + i] = old[groups.item_of[i]];
     const std::vector<size_t> seats = share_out(sizes, n_heads);
     std::vector<size_t> first_seat(n_parts + 1, first_head);
@@ -170,7 +173,7 @@ class HeadSearch {
     parallel_for(0, n_parts, 1, [&](size_t part, size_t) {
       if (sizes[part] == 0) return;
       split(begin + groups.first[part], begin + groups.first[part + 1], first_seat[part],
-            seats[part], depth + 1);
+            seats[part]);
     });
   }
 

@@ -45,6 +45,16 @@ TEST(SpannHeads, AreAsManyAsAskedAndAllDifferent) {
   }
 }
 
+TEST(SpannHeads, AreAsManyWhereDensitiesDiffer) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Matrix<float> points = random_points(500, 3, seed);
+    for (size_t i = 0; i < 450; ++i) {
+      for (float& x : points.row(i)) x *= i % 2 == 0 ? 1e-2f : 1e-4f;
+    }
+    EXPECT_THAT(balanced_heads({points}, {.n_heads = 80, .branch = 8}), SizeIs(80)) << seed;
+  }
+}
+
 TEST(SpannHeads, OfManyPointsHaveMoreEvenClustersThanRandomOnes) {
   // Half of the points lie close together.
   Matrix<float> points = random_points(6000, 4, 2);

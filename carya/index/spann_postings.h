@@ -75,8 +75,7 @@ struct Posting {
 // Reads lists from the file.  Safe to use from many threads.
 class PostingReader {
  public:
-  // The lists begin at `offset` and take table.n_bytes().  Throws kNotFound, kIo, and kCorrupt if
-  // the file is shorter.  The table must outlive the reader.
+  // The lists begin at `offset`, a multiple of kPageBytes.  Throws kNotFound, kIo.
   PostingReader(const std::filesystem::path& path, size_t offset, PostingCache cache);
   ~PostingReader();
   PostingReader(const PostingReader&) = delete;

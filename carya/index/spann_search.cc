@@ -18,8 +18,7 @@ constexpr size_t kListGrowth = 4;   // where lists held too little, so many time
 }  // namespace
 
 struct Spann::Question {
-  std::span<const float> query;     // as it was asked
-  std::span<const float> prepared;  // as the index keeps vectors
+  std::span<const float> query;  // as it was asked
   const SearchOptions& options;
   Rows::Query coded;
   HitSelect select;                   // ids are slots
@@ -112,7 +111,6 @@ std::vector<Hit> Spann::search(std::span<const float> query, const SearchOptions
   if (n_live_ > 0) {
     const size_t k = std::min(options.k, n_live_);
     Question question{.query = query,
-                      .prepared = prepared,
                       .options = options,
                       .coded = rows_->query(prepared),
                       .select = HitSelect(is_reranked ? std::min(n_live_, kRerank * k) : k),

@@ -122,6 +122,23 @@ TEST(Spann, ReadsMoreListsWhereFewItemsAreAcceptedOrLeft) {
   EXPECT_THAT(index.search(queries.row(0), {.k = 10, .effort = 1}), SizeIs(10));
 }
 
+TEST(Spann, ListsHoldNearPointsEvenWhereQueriesAskByProducts) {
+  Matrix<float> points = random_points(1500, 6, 35);
+  for (size_t i = 0; i < 1500; ++i) {  // of all lengths: the longest have large products with all
+    for (float& x : points.row(i)) x *= static_cast<float>(1 + i % 10);
+  }
+  const Spann index = built(points, Metric::kInnerProduct);
+  const IndexedRows rows{points, Metric::kInnerProduct};
+  const Matrix<float> heads =
+      rows.gather(balanced_heads(rows, {.n_heads = index.list_sizes().size()}));
+  Hnsw graph(6, Metric::kSquaredL2, SpannOptions{}.heads);
+  graph.add(ids_from(0, heads.rows()), heads);
+  const PostingLayout layout{row_bytes(RowFormat::kF32, 6)};
+  const size_t capacity = layout.capacity(layout.pages(SpannOptions::kListVectors));
+  EXPECT_THAT(index.list_sizes(),
+              ::testing::ElementsAreArray(closure(rows, heads, graph, capacity, {}).sizes()));
+}
+
 TEST(Spann, CountsWhatItReads) {
   const Matrix<float> points = random_points(2000, 8, 9);
   const Spann index = built(points, Metric::kSquaredL2);
