@@ -22,7 +22,7 @@ namespace {
 
 using Format = std::optional<RowFormat>;
 
-HnswOptions hnsw_options(Parameters& parameters) {
+HnswOptions hnsw_options(SpecParameters& parameters) {
   const HnswOptions standard;
   HnswOptions options;
   options.m = parameters.number("m", standard.m);
@@ -37,7 +37,7 @@ HnswOptions hnsw_options(Parameters& parameters) {
   return options;
 }
 
-IvfPqOptions ivf_pq_options(Parameters& parameters) {
+IvfPqOptions ivf_pq_options(SpecParameters& parameters) {
   const IvfPqOptions standard;
   return {.n_lists = parameters.number("lists", standard.n_lists),
           .n_parts = parameters.number("parts", standard.n_parts),
@@ -76,7 +76,7 @@ IndexEstimate ivf_pq_estimate(const IvfPqOptions& options, size_t n, size_t dim)
   return {open + training + n * (dim * sizeof(float) + kPlaces), file, open};
 }
 
-SpannOptions spann_options(Parameters& parameters) {
+SpannOptions spann_options(SpecParameters& parameters) {
   SpannOptions options;
   options.head_ratio = parameters.share("heads", options.head_ratio);
   options.closure.n_copies = parameters.number("copies", options.closure.n_copies);
@@ -90,7 +90,7 @@ SpannOptions spann_options(Parameters& parameters) {
 IndexEstimate spann_estimate(const SpannOptions& options, size_t n, size_t dim) {
   const auto heads = static_cast<size_t>(options.head_ratio * static_cast<double>(n));
   const IndexEstimate graph = hnsw_estimate(options.heads, Metric::kSquaredL2, heads, dim);
-  // Copies as measured on words: about 7 of 8 allowed; lists fill whole pages, half a page lost.
+  // Copies as measured on a million vectors of intrinsic dimension 12; half a page is lost a list.
   constexpr double kCopies = 0.85, kPage = 4096;
   const double copies = std::max(1.0, kCopies * static_cast<double>(options.closure.n_copies));
   const double row = static_cast<double>(row_bytes(options.format, dim) + sizeof(uint32_t));
@@ -100,7 +100,7 @@ IndexEstimate spann_estimate(const SpannOptions& options, size_t n, size_t dim) 
   return {n * 100 + heads * dim * sizeof(float) + graph.build_bytes, open + lists, open};
 }
 
-WindowOptions window_options(Parameters& parameters) {
+WindowOptions window_options(SpecParameters& parameters) {
   WindowOptions options;
   options.beta = parameters.number("beta", options.beta);
   options.cutoff = parameters.number("cutoff", options.cutoff);
@@ -136,18 +136,18 @@ std::filesystem::path unique_path() {
 
 struct IndexType {
   std::string_view name, help;
-  IndexEstimate (*estimate)(Parameters&, Metric, size_t n, size_t dim);
-  std::unique_ptr<Index> (*build)(Parameters&, Metric, const IndexInput&, Progress*);
+  IndexEstimate (*estimate)(SpecParameters&, Metric, size_t n, size_t dim);
+  std::unique_ptr<Index> (*build)(SpecParameters&, Metric, const IndexInput&, Progress*);
 };
 
 const IndexType kTypes[] = {
     {"hnsw",
      "graph, the default: m=16, ef_construction=200, exact=f32 (or bf16, none), codes=int8 (or "
      "int4, none), seed=0",
-     [](Parameters& parameters, Metric metric, size_t n, size_t dim) {
+     [](SpecParameters& parameters, Metric metric, size_t n, size_t dim) {
        return hnsw_estimate(hnsw_options(parameters), metric, n, dim);
      },
-     [](Parameters& parameters, Metric metric, const IndexInput& input,
+     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
         Progress* progress) -> std::unique_ptr<Index> {
        const HnswOptions options = hnsw_options(parameters);
        parameters.finish();
@@ -157,12 +157,12 @@ const IndexType kTypes[] = {
        return index;
      }},
     {"flat", "exact: reads every vector",
-     [](Parameters&, Metric metric, size_t n, size_t dim) {
+     [](SpecParameters&, Metric metric, size_t n, size_t dim) {
        const size_t item =
            format_bytes(VectorStorage::exact_for(metric).exact, dim) + sizeof(ItemId) + 1;
        return IndexEstimate{n * (item + item / 2 + 40), n * item, n * item};
      },
-     [](Parameters& parameters, Metric metric, const IndexInput& input,
+     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
         Progress* progress) -> std::unique_ptr<Index> {
        parameters.finish();
        auto index = std::make_unique<FlatIndex>(input.vectors.cols(), metric);
@@ -172,10 +172,10 @@ const IndexType kTypes[] = {
     {"ivf_pq",
      "compressed lists: lists=0 (about 4 sqrt n), parts=0 (about dim / 4), bits=4 (or 8), "
      "rotate=yes, seed=0",
-     [](Parameters& parameters, Metric, size_t n, size_t dim) {
+     [](SpecParameters& parameters, Metric, size_t n, size_t dim) {
        return ivf_pq_estimate(ivf_pq_options(parameters), n, dim);
      },
-     [](Parameters& parameters, Metric metric, const IndexInput& input,
+     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
         Progress* progress) -> std::unique_ptr<Index> {
        const IvfPqOptions options = ivf_pq_options(parameters);
        parameters.finish();
@@ -187,10 +187,10 @@ const IndexType kTypes[] = {
     {"spann",
      "lists in the file, a sixth of the vectors in memory: heads=0.16 (a share), copies=8, "
      "format=f32 (or int8), m=8, seed=0",
-     [](Parameters& parameters, Metric, size_t n, size_t dim) {
+     [](SpecParameters& parameters, Metric, size_t n, size_t dim) {
        return spann_estimate(spann_options(parameters), n, dim);
      },
-     [](Parameters& parameters, Metric metric, const IndexInput& input,
+     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
         Progress* progress) -> std::unique_ptr<Index> {
        const SpannOptions options = spann_options(parameters);
        parameters.finish();
@@ -204,10 +204,10 @@ const IndexType kTypes[] = {
     {"window",
      "graphs over ranges of a label, for searches within a window of it: beta=2, cutoff=1000, "
      "shifted=no, m=16, ef_construction=200, codes=int8 (or int4), seed=0",
-     [](Parameters& parameters, Metric metric, size_t n, size_t dim) {
+     [](SpecParameters& parameters, Metric metric, size_t n, size_t dim) {
        return window_estimate(window_options(parameters), metric, n, dim);
      },
-     [](Parameters& parameters, Metric metric, const IndexInput& input,
+     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
         Progress* progress) -> std::unique_ptr<Index> {
        const WindowOptions options = window_options(parameters);
        parameters.finish();
@@ -284,7 +284,7 @@ std::string index_types_help() {
 }
 
 IndexEstimate estimate_index(const IndexSpec& spec, Metric metric, size_t n, size_t dim) {
-  Parameters parameters(spec);
+  SpecParameters parameters(spec);
   const IndexEstimate estimate = type_of(spec).estimate(parameters, metric, n, dim);
   parameters.finish();
   return estimate;
@@ -294,7 +294,7 @@ std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric, const I
                                    Progress* progress) {
   require(input.labels.empty() || spec.type == "window",
           "labels are for the index type 'window', not '{}'", spec.type);
-  Parameters parameters(spec);
+  SpecParameters parameters(spec);
   auto index = type_of(spec).build(parameters, metric, input, progress);
   const bool is_saved = dynamic_cast<const Spann*>(index.get()) != nullptr;
   if (!input.path.empty() && !is_saved) index->save(input.path);

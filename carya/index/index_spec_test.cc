@@ -116,7 +116,10 @@ TEST_P(EstimateTest, TellsTheSizeOfTheFile) {
   const TempFile file;
   build_index(spec, Metric::kSquaredL2, {.ids = ids, .vectors = points, .path = file.path()});
   const auto bytes = static_cast<double>(std::filesystem::file_size(file.path()));
-  EXPECT_NEAR(static_cast<double>(estimate.file_bytes) / bytes, 1, 0.1);
+  const double ratio = static_cast<double>(estimate.file_bytes) / bytes;
+  EXPECT_GE(ratio, 0.9);
+  // Vectors without structure, as these, lie in fewer lists than real ones.
+  EXPECT_LE(ratio, spec.type == "spann" ? 1.5 : 1.1);
   // Lists stay in the file.
   EXPECT_EQ(estimate.open_bytes < estimate.file_bytes, spec.type == "spann");
   EXPECT_GT(estimate.build_bytes, estimate.open_bytes);

@@ -17,9 +17,9 @@
 namespace carya {
 
 // A spec's parameters, taken one by one.
-class Parameters {
+class SpecParameters {
  public:
-  explicit Parameters(const IndexSpec& spec) : spec_(spec) {}
+  explicit SpecParameters(const IndexSpec& spec) : spec_(spec) {}
 
   size_t number(std::string_view name, size_t standard) {
     const std::string* text = value(name);
