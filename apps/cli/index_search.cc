@@ -42,11 +42,7 @@ Answers answers_of(const Index& index, MatrixView<const float> queries,
   require(by_label != nullptr, "{}: --window is for indexes that were built with --labels",
           args.index);
   const LabelWindow window{.low = args.window[0], .high = args.window[1]};
-  Answers answers(queries.rows());
-  parallel_for(0, queries.rows(), 1, [&](size_t i, size_t) {
-    answers[i] = by_label->search(queries.row(i), window, options);
-  });
-  return answers;
+  return search_batch(*by_label, queries, window, options);
 }
 
 Answers search_all(const Index& index, MatrixView<const float> queries,

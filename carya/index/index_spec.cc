@@ -137,7 +137,7 @@ std::filesystem::path unique_path() {
 struct IndexType {
   std::string_view name, help;
   IndexEstimate (*estimate)(SpecParameters&, Metric, size_t n, size_t dim);
-  std::unique_ptr<Index> (*build)(SpecParameters&, Metric, const IndexInput&, Progress*);
+  std::unique_ptr<Index> (*make)(SpecParameters&, Metric, size_t dim);  // empty
 };
 
 const IndexType kTypes[] = {
@@ -147,14 +147,8 @@ const IndexType kTypes[] = {
      [](SpecParameters& parameters, Metric metric, size_t n, size_t dim) {
        return hnsw_estimate(hnsw_options(parameters), metric, n, dim);
      },
-     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
-        Progress* progress) -> std::unique_ptr<Index> {
-       const HnswOptions options = hnsw_options(parameters);
-       parameters.finish();
-       auto index = std::make_unique<Hnsw>(input.vectors.cols(), metric, options);
-       index->add(input.ids, input.vectors, progress);
-       index->compact();
-       return index;
+     [](SpecParameters& parameters, Metric metric, size_t dim) -> std::unique_ptr<Index> {
+       return std::make_unique<Hnsw>(dim, metric, hnsw_options(parameters));
      }},
     {"flat", "exact: reads every vector",
      [](SpecParameters&, Metric metric, size_t n, size_t dim) {
@@ -162,12 +156,8 @@ const IndexType kTypes[] = {
            format_bytes(VectorStorage::exact_for(metric).exact, dim) + sizeof(ItemId) + 1;
        return IndexEstimate{n * (item + item / 2 + 40), n * item, n * item};
      },
-     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
-        Progress* progress) -> std::unique_ptr<Index> {
-       parameters.finish();
-       auto index = std::make_unique<FlatIndex>(input.vectors.cols(), metric);
-       index->add(input.ids, input.vectors, progress);
-       return index;
+     [](SpecParameters&, Metric metric, size_t dim) -> std::unique_ptr<Index> {
+       return std::make_unique<FlatIndex>(dim, metric);
      }},
     {"ivf_pq",
      "compressed lists: lists=0 (about 4 sqrt n), parts=0 (about dim / 4), bits=4 (or 8), "
@@ -175,14 +165,8 @@ const IndexType kTypes[] = {
      [](SpecParameters& parameters, Metric, size_t n, size_t dim) {
        return ivf_pq_estimate(ivf_pq_options(parameters), n, dim);
      },
-     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
-        Progress* progress) -> std::unique_ptr<Index> {
-       const IvfPqOptions options = ivf_pq_options(parameters);
-       parameters.finish();
-       auto index = std::make_unique<IvfPq>(input.vectors.cols(), metric, options);
-       index->train(input.vectors, progress);
-       index->add(input.ids, input.vectors, progress);
-       return index;
+     [](SpecParameters& parameters, Metric metric, size_t dim) -> std::unique_ptr<Index> {
+       return std::make_unique<IvfPq>(dim, metric, ivf_pq_options(parameters));
      }},
     {"spann",
      "lists in the file, a sixth of the vectors in memory: heads=0.16 (a share), copies=8, "
@@ -190,16 +174,8 @@ const IndexType kTypes[] = {
      [](SpecParameters& parameters, Metric, size_t n, size_t dim) {
        return spann_estimate(spann_options(parameters), n, dim);
      },
-     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
-        Progress* progress) -> std::unique_ptr<Index> {
-       const SpannOptions options = spann_options(parameters);
-       parameters.finish();
-       const bool is_unnamed = input.path.empty();
-       const std::filesystem::path path = is_unnamed ? unique_path() : input.path;
-       auto index = std::make_unique<Spann>(
-           Spann::build(path, input.ids, input.vectors, metric, options, progress));
-       if (is_unnamed) std::filesystem::remove(path);  // it stays readable through the index
-       return index;
+     [](SpecParameters& parameters, Metric metric, size_t dim) -> std::unique_ptr<Index> {
+       return std::make_unique<Spann>(dim, metric, spann_options(parameters));
      }},
     {"window",
      "graphs over ranges of a label, for searches within a window of it: beta=2, cutoff=1000, "
@@ -207,17 +183,8 @@ const IndexType kTypes[] = {
      [](SpecParameters& parameters, Metric metric, size_t n, size_t dim) {
        return window_estimate(window_options(parameters), metric, n, dim);
      },
-     [](SpecParameters& parameters, Metric metric, const IndexInput& input,
-        Progress* progress) -> std::unique_ptr<Index> {
-       const WindowOptions options = window_options(parameters);
-       parameters.finish();
-       auto index = std::make_unique<WindowIndex>(input.vectors.cols(), metric, options);
-       if (input.labels.empty()) {
-         index->add(input.ids, input.vectors, progress);
-       } else {
-         index->add(input.ids, input.labels, input.vectors, progress);
-       }
-       return index;
+     [](SpecParameters& parameters, Metric metric, size_t dim) -> std::unique_ptr<Index> {
+       return std::make_unique<WindowIndex>(dim, metric, window_options(parameters));
      }},
 };
 
@@ -229,6 +196,13 @@ const IndexType& type_of(const IndexSpec& spec) {
   require(found != std::end(kTypes), "there is no index type '{}'; there are: {}", spec.type,
           known);
   return *found;
+}
+
+std::unique_ptr<Index> made(const IndexSpec& spec, Metric metric, size_t dim) {
+  SpecParameters parameters(spec);
+  auto index = type_of(spec).make(parameters, metric, dim);
+  parameters.finish();
+  return index;
 }
 
 std::string_view format_name(Format format) {
@@ -290,14 +264,32 @@ IndexEstimate estimate_index(const IndexSpec& spec, Metric metric, size_t n, siz
   return estimate;
 }
 
+std::unique_ptr<Index> empty_index(const IndexSpec& spec, Metric metric, size_t dim) {
+  require(spec.type != "ivf_pq", "ivf_pq learns from vectors: it cannot begin empty");
+  return made(spec, metric, dim);
+}
+
 std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric, const IndexInput& input,
                                    Progress* progress) {
   require(input.labels.empty() || spec.type == "window",
           "labels are for the index type 'window', not '{}'", spec.type);
-  SpecParameters parameters(spec);
-  auto index = type_of(spec).build(parameters, metric, input, progress);
-  const bool is_saved = dynamic_cast<const Spann*>(index.get()) != nullptr;
-  if (!input.path.empty() && !is_saved) index->save(input.path);
+  auto index = made(spec, metric, input.vectors.cols());
+  if (const auto* spann = dynamic_cast<const Spann*>(index.get())) {
+    const bool is_unnamed = input.path.empty();
+    const std::filesystem::path path = is_unnamed ? unique_path() : input.path;
+    auto built = std::make_unique<Spann>(
+        Spann::build(path, input.ids, input.vectors, metric, spann->options(), progress));
+    if (is_unnamed) std::filesystem::remove(path);  // it stays readable through the index
+    return built;
+  }
+  if (auto* ivf_pq = dynamic_cast<IvfPq*>(index.get())) ivf_pq->train(input.vectors, progress);
+  if (auto* window = dynamic_cast<WindowIndex*>(index.get()); window && !input.labels.empty()) {
+    window->add(input.ids, input.labels, input.vectors, progress);
+  } else {
+    index->add(input.ids, input.vectors, progress);
+  }
+  if (auto* hnsw = dynamic_cast<Hnsw*>(index.get())) hnsw->compact();
+  if (!input.path.empty()) index->save(input.path);
   return index;
 }
 

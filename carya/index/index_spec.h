@@ -52,6 +52,10 @@ struct IndexInput {
 std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric, const IndexInput& input,
                                    Progress* progress = nullptr);
 
+// An empty one, to be added to: what an IndexFactory makes.  Not of the type "ivf_pq", which learns
+// from vectors first (kInvalidArgument).
+std::unique_ptr<Index> empty_index(const IndexSpec& spec, Metric metric, size_t dim);
+
 // Seconds that build_index() will take about, from building it on a sample (and spending a
 // twentieth of the time on that); right within a factor of two.
 double estimate_build_seconds(const IndexSpec& spec, Metric metric,

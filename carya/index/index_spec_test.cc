@@ -104,6 +104,16 @@ TEST(IndexSpec, BuildsIndexesThatNeedMore) {
   }
 }
 
+TEST(IndexSpec, MakesEmptyIndexes) {
+  for (const char* type : {"hnsw:m=5", "flat", "spann", "window"}) {
+    const auto index = empty_index(IndexSpec::parse(type), Metric::kCosine, 3);
+    EXPECT_EQ(index->size(), 0u) << type;
+    EXPECT_EQ(index->dim(), 3u) << type;
+  }
+  EXPECT_THAT(message([] { empty_index(IndexSpec::parse("ivf_pq"), Metric::kCosine, 3); }),
+              HasSubstr("cannot begin empty"));
+}
+
 // The file of an index is as large as the estimate says.
 class EstimateTest : public testing::TestWithParam<const char*> {};
 

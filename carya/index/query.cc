@@ -5,6 +5,7 @@
 
 #include "carya/core/error.h"
 #include "carya/core/parallel.h"
+#include "carya/index/window.h"
 
 namespace carya {
 namespace {
@@ -44,6 +45,17 @@ std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const 
   return for_each_query(index, queries, options,
                         [&](std::span<const float> query, const SearchOptions& own) {
                           return index.search(query, own);
+                        });
+}
+
+std::vector<std::vector<Hit>> search_batch(const WindowIndex& index,
+                                           MatrixView<const float> queries,
+                                           const LabelWindow& window,
+                                           const SearchOptions& options) {
+  require(options.k >= 1, "k is 0: ask for at least one neighbour");
+  return for_each_query(index, queries, options,
+                        [&](std::span<const float> query, const SearchOptions& own) {
+                          return index.search(query, window, own);
                         });
 }
 

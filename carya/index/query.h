@@ -7,10 +7,19 @@
 
 namespace carya {
 
+class WindowIndex;
+struct LabelWindow;
+
 // Questions to any index that are made of searches.
 
 // [queries.rows()]: what search() answers to each row, on all threads.  Throws as search() does.
 std::vector<std::vector<Hit>> search_batch(const Index& index, MatrixView<const float> queries,
+                                           const SearchOptions& options = {});
+
+// The same within a window of labels.
+std::vector<std::vector<Hit>> search_batch(const WindowIndex& index,
+                                           MatrixView<const float> queries,
+                                           const LabelWindow& window,
                                            const SearchOptions& options = {});
 
 // All items no farther than `radius` (in the metric's unit), nearest first, as far as searches find

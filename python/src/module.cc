@@ -41,6 +41,7 @@ NB_MODULE(_carya, module) {
           nb::sig("def __exit__(self, *exception: object) -> None"));
   carya::python::bind_atlas(module);
   carya::python::bind_cluster(module);
+  carya::python::bind_multi_vector(module);
   carya::python::bind_neighbors(module);
   carya::python::bind_text(module);
 }

@@ -14,19 +14,15 @@
 #include "carya/index/index_spec.h"
 #include "carya/index/query.h"
 #include "carya/index/recall_curve.h"
+#include "carya/index/window.h"
 #include "carya/simd/knn.h"
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
+#include "python/src/found.h"
 #include "python/src/progress.h"
 
 namespace carya::python {
 namespace {
-
-// Ids -1 and distances inf where there are fewer than k.
-struct Found {
-  Matrix<int64_t> ids;
-  Matrix<float> distances;
-};
 
 // What a search takes from Python; arrays that are None are views of nothing.
 struct Asked {
@@ -46,17 +42,14 @@ Asked asked(const Index& index, size_t k, size_t effort,
   return asked;
 }
 
-Found found_of(const std::vector<std::vector<Hit>>& answers, size_t k) {
-  Found found{Matrix<int64_t>(answers.size(), k), Matrix<float>(answers.size(), k)};
-  for (size_t i = 0; i < answers.size(); ++i) {
-    for (size_t j = 0; j < k; ++j) {
-      const bool is_there = j < answers[i].size();
-      found.ids(i, j) = is_there ? static_cast<int64_t>(answers[i][j].id) : -1;
-      found.distances(i, j) =
-          is_there ? answers[i][j].distance : std::numeric_limits<float>::infinity();
-    }
-  }
-  return found;
+std::vector<std::vector<Hit>> answers(const Index& index, MatrixView<const float> queries,
+                                      const SearchOptions& options,
+                                      const std::optional<std::pair<double, double>>& window) {
+  if (!window) return search_batch(index, queries, options);
+  const auto* by_label = dynamic_cast<const WindowIndex*>(&index);
+  require(by_label != nullptr, "only a WindowIndex searches within a window");
+  return search_batch(*by_label, queries, LabelWindow{.low = window->first, .high = window->second},
+                      options);
 }
 
 // All hits one after another, and where those of each query begin: [n_queries + 1].
@@ -112,18 +105,22 @@ void bind_neighbors(nb::module_& module) {
       .def_static(
           "build",
           [](const std::string& spec, const std::string& metric, const VectorIn<uint64_t>& ids,
-             const MatrixIn<float>& vectors, nb::handle progress) {
+             const MatrixIn<float>& vectors, const std::optional<VectorIn<double>>& labels,
+             nb::handle progress) {
             const IndexSpec parsed = IndexSpec::parse(spec);
             const Metric kind = metric_from_name(metric);
             std::unique_ptr<Index> index;
             run_in_thread(progress, [&](Progress* p) {
-              index =
-                  build_index(parsed, kind, {.ids = view_of(ids), .vectors = view_of(vectors)}, p);
+              index = build_index(parsed, kind,
+                                  {.ids = view_of(ids),
+                                   .vectors = view_of(vectors),
+                                   .labels = labels ? view_of(*labels) : std::span<const double>()},
+                                  p);
             });
             return AnyIndex(std::move(index));
           },
           nb::arg("spec"), nb::arg("metric"), nb::arg("ids"), nb::arg("vectors"),
-          nb::arg("progress").none())
+          nb::arg("labels").none(), nb::arg("progress").none())
       .def_static(
           "open",
           [](const std::filesystem::path& path) {
@@ -156,15 +153,16 @@ void bind_neighbors(nb::module_& module) {
           "search",
           [](const AnyIndex& index, const MatrixIn<float>& queries, size_t k, size_t effort,
              const std::optional<VectorIn<uint64_t>>& within,
-             const std::optional<MatrixIn<float>>& vectors) {
+             const std::optional<MatrixIn<float>>& vectors,
+             const std::optional<std::pair<double, double>>& window) {
             Found found = without_gil([&] {
               const Asked how = asked(*index, k, effort, within, vectors);
-              return found_of(search_batch(*index, view_of(queries), how.options), k);
+              return found_of(answers(*index, view_of(queries), how.options, window), k);
             });
-            return std::pair(to_numpy(std::move(found.ids)), to_numpy(std::move(found.distances)));
+            return as_arrays(std::move(found));
           },
           nb::arg("queries"), nb::arg("k"), nb::arg("effort"), nb::arg("within").none(),
-          nb::arg("vectors").none(),
+          nb::arg("vectors").none(), nb::arg("window").none(),
           "(ids [n_queries, k] int64, -1 where there are fewer; distances [n_queries, k])")
       .def(
           "search_range",

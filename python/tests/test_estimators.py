@@ -222,6 +222,55 @@ def test_binary_metrics(metric):
         carya.HNSW(metric=metric).fit(bits + 0.5)
 
 
+def test_spann_reads_lists(blobs, tmp_path):
+    points = np.random.default_rng(3).standard_normal((3000, 12), dtype=np.float32)
+    truth = carya.NearestNeighbors(10).fit(points).kneighbors(points[:50])[1]
+    index = carya.SPANN(effort=3000).fit(points)
+    assert (index.kneighbors(points[:50], 10)[1] == truth).all()
+    index.save(tmp_path / "x.spann")
+    again = carya.SPANN.load(tmp_path / "x.spann", effort=3000).add(points[:1] + 100, ids=[9000])
+    assert again.kneighbors(points[:1] + 100, 1)[1][0, 0] == 9000
+    with pytest.raises(ValueError, match="heads"):
+        carya.SPANN(heads=7).fit(points)
+
+
+def test_windows():
+    rng = np.random.default_rng(4)
+    points, years = rng.standard_normal((4000, 8), dtype=np.float32), rng.integers(1900, 2000, 4000)
+    index = carya.WindowIndex(effort=400, cutoff=200).fit(points, labels=years)
+    inside = np.flatnonzero((years >= 1950) & (years <= 1960))
+    truth = inside[carya.NearestNeighbors(5).fit(points[inside]).kneighbors(points[:30])[1]]
+    found = index.kneighbors(points[:30], 5, window=(1950, 1960))[1]
+    assert np.mean([len(set(a) & set(b)) for a, b in zip(found, truth)]) >= 4.9
+    assert (index.kneighbors(points[:1], 1)[1] == 0).all()
+    with pytest.raises(ValueError, match="labels"):
+        carya.WindowIndex().fit(points, labels=years[:3])
+    with pytest.raises(ValueError):
+        index.kneighbors(points[:1], window=(2, 1))
+
+
+def test_items_of_several_vectors(tmp_path):
+    rng = np.random.default_rng(5)
+    items = [rng.standard_normal((1 + i % 4, 6), dtype=np.float32) for i in range(300)]
+    query = rng.standard_normal((3, 6), dtype=np.float32)
+    index = carya.MultiVectorIndex(effort=2000).fit(items)
+    scores = np.array([-(query @ item.T).max(1).sum() for item in items])
+    distances, ids = index.late_interaction(query, 7)
+    assert (ids == np.argsort(scores)[:7]).all()
+    assert np.allclose(distances, np.sort(scores)[:7], atol=1e-5)
+    nearest = np.array([[-(q @ item.T).max() for item in items] for q in query])
+    assert (index.kneighbors(query, 4)[1] == np.argsort(nearest, axis=1)[:, :4]).all()
+    assert set(index.late_interaction(query, 9, within=[3, 4])[1]) == {3, 4, -1}
+    index.remove([int(ids[0])]).add([items[ids[0]]], ids=[5000])
+    assert index.late_interaction(query, 1)[1][0] == 5000 and len(index) == 300
+    index.save(tmp_path / "items")
+    assert carya.MultiVectorIndex.load(tmp_path / "items").late_interaction(query, 1)[1][0] == 5000
+    with pytest.raises(KeyError):
+        index.remove([77777])
+    with pytest.raises(ValueError, match="sqeuclidean"):
+        carya.MultiVectorIndex("euclidean").fit(items)
+
+
 def test_indexes_load_their_own_type_only(blobs, tmp_path):
     carya.IVFPQ(n_lists=4).fit(blobs[0]).save(tmp_path / "x.index")
     assert len(carya.IVFPQ.load(tmp_path / "x.index")) == 400
