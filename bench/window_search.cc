@@ -8,9 +8,10 @@
 //   window_search VECTORS.npy INDEX [N_QUERIES] [strategies]
 //
 // After cmake --build --preset release, in the root of the repository:
-//   B=build/release/carya; c++ -std=c++20 -O3 -I. bench/window_search.cc -o window_search \
-//     $B/{index/libcarya_index,tree/libcarya_tree,io/libcarya_io,simd/libcarya_simd}.a \
-//     $B/core/libcarya_core.a -ltbb -lfmt -lhwy -lxxhash -lsimdjson
+//   B=build/release/carya
+//   LIBRARIES="$B/index/libcarya_index.a $B/tree/libcarya_tree.a $B/io/libcarya_io.a"
+//   LIBRARIES="$LIBRARIES $B/simd/libcarya_simd.a $B/core/libcarya_core.a"
+//   c++ -std=c++20 -O3 -I. bench/window_search.cc $LIBRARIES -ltbb -lfmt -lhwy -lxxhash -lsimdjson
 //
 // Labels are a random order of the rows; windows of width 2^-16 .. 1 lie anywhere.  Vectors are
 // compared by cosine; queries are rows, evenly apart, that are no items.  The index is built and
