@@ -7,6 +7,12 @@
 //
 //   window_search VECTORS.npy INDEX [N_QUERIES] [strategies]
 //
+// After cmake --build --preset release, in the root of the repository:
+//   B=build/release/carya
+//   LIBRARIES="$B/index/libcarya_index.a $B/tree/libcarya_tree.a $B/io/libcarya_io.a"
+//   LIBRARIES="$LIBRARIES $B/simd/libcarya_simd.a $B/core/libcarya_core.a"
+//   c++ -std=c++20 -O3 -I. bench/window_search.cc $LIBRARIES -ltbb -lfmt -lhwy -lxxhash -lsimdjson
+//
 // Labels are a random order of the rows; windows of width 2^-16 .. 1 lie anywhere.  Vectors are
 // compared by cosine; queries are rows, evenly apart, that are no items.  The index is built and
 // saved as INDEX unless it is there.  Prints a line for each width and way: the least effort of a
