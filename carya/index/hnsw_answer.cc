@@ -72,13 +72,27 @@ std::vector<Scored> ranked(const HnswState& state, const Ranker& ranker, const R
   return exact;
 }
 
+// Each node and, behind it, its twins, at the node's distance.
+std::vector<Scored> with_twins(const HnswState& state, std::span<const Scored> found) {
+  std::vector<Scored> all;
+  for (const Scored& scored : found) {
+    for (uint32_t s = scored.slot(); s != kNoSlot; s = state.graph.next_twin(s)) {
+      all.emplace_back(scored.distance(), s);
+    }
+  }
+  return all;
+}
+
+// The k nearest that are accepted: items one by one, or, where twins are the same vector, nodes
+// whose twins stand for themselves.
+enum class Stands { kForItself, kForTwins };
 std::vector<Hit> hits_of(const HnswState& state, std::span<const Scored> nearest, float unit,
-                         const SearchOptions& options) {
+                         const SearchOptions& options, Stands stands) {
   std::vector<Hit> hits;
   for (const Scored& scored : nearest) {
     const float distance = state.store.shown(scored.distance() * unit);
     for (uint32_t s = scored.slot(); s != kNoSlot && hits.size() < options.k;
-         s = state.graph.next_twin(s)) {
+         s = stands == Stands::kForTwins ? state.graph.next_twin(s) : kNoSlot) {
       if (accepts(state, options, s)) hits.push_back({state.store.id(s), distance});
     }
     if (hits.size() == options.k) break;
@@ -127,9 +141,13 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
   scratch.stats = {};
   const Scored from = search.descend(0, scratch);
   const auto answer = [&](std::span<const Scored> found) {
-    if (ranker.is_walked()) return hits_of(state, found, query.unit, options);
-    return hits_of(state, ranked(state, ranker, query, found, options.k, scratch.stats), 1,
-                   options);
+    if (ranker.is_walked()) return hits_of(state, found, query.unit, options, Stands::kForTwins);
+    const auto rank = [&](std::span<const Scored> some) {
+      return ranked(state, ranker, query, some, options.k, scratch.stats);
+    };
+    if (store.has_exact()) return hits_of(state, rank(found), 1, options, Stands::kForTwins);
+    // Twins have the same code; the caller's vectors tell them apart.
+    return hits_of(state, rank(with_twins(state, found)), 1, options, Stands::kForItself);
   };
   const auto count = [&] {
     if (options.stats == nullptr) return;

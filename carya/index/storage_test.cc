@@ -141,5 +141,26 @@ TEST(Hnsw, TakesVectorsOfAnySizeInCodes) {
   }
 }
 
+TEST(Hnsw, TellsItemsOfOneCodeApartByTheCallersVectors) {
+  constexpr size_t kPairs = 1000, kDim = 6;
+  Matrix<float> points = random_points(2 * kPairs, kDim, 11);
+  for (size_t i = 0; i < kPairs; ++i) {  // the second of a pair is nearer than codes are fine
+    for (size_t j = 0; j < kDim; ++j) points(kPairs + i, j) = points(i, j) + 1e-5f;
+  }
+  Hnsw index(kDim, Metric::kSquaredL2, {.storage = {.exact = {}, .codes = RowFormat::kInt8}});
+  index.add(ids_from(0, 2 * kPairs), points);
+  const EveryNth even(2);
+  for (size_t i = 0; i < 2 * kPairs; i += 7) {
+    const auto hits = index.search(points.row(i), {.k = 2, .exact = points});
+    ASSERT_EQ(hits.size(), 2u);
+    EXPECT_EQ(hits[0].id, i);
+    EXPECT_EQ(hits[0].distance, 0);
+    EXPECT_EQ(hits[1].id, (i + kPairs) % (2 * kPairs));
+    EXPECT_GT(hits[1].distance, 0);
+    const auto filtered = index.search(points.row(i), {.k = 2, .filter = &even, .exact = points});
+    for (const Hit& hit : filtered) EXPECT_EQ(hit.id % 2, 0u);
+  }
+}
+
 }  // namespace
 }  // namespace carya

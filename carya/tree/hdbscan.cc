@@ -71,8 +71,10 @@ void HdbscanOptions::validate(size_t n_items) const {
   require(min_samples == 0 || min_samples < std::max<size_t>(n_items, 2),
           "min_samples is {}, but {} items have at most {} neighbours: lower it, or leave it 0",
           min_samples, n_items, n_items - 1);
-  require(metric == Metric::kSquaredL2 || metric == Metric::kCosine,
-          "clusters are found by l2 or cosine, not {}", metric_name(metric));
+  require(
+      metric == Metric::kSquaredL2 || metric == Metric::kCosine,
+      "inner products and bits are no distances here: use l2, or cosine for unit vectors, not {}",
+      metric_name(metric));
   require(alpha > 0 && std::isfinite(alpha), "alpha is {}: it must be positive", alpha);
   select.validate();
 }
