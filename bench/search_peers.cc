@@ -15,12 +15,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "carya/core/parallel.h"
-#include "carya/index/hnsw.h"
+#include "carya/index/index_spec.h"
 #include "carya/io/vectors.h"
 #include "carya/simd/knn.h"
 
@@ -28,8 +29,10 @@ namespace {
 
 using namespace carya;  // NOLINT: a program
 
-constexpr size_t kHits = 10, kM = 16, kEfConstruction = 200, kRepeats = 5;
+constexpr size_t kHits = 10, kRepeats = 5;
+constexpr size_t kM = 16, kEfConstruction = 200;  // of hnswlib; Carya's defaults are the same
 constexpr size_t kEfs[] = {10, 20, 40, 60, 100, 140, 200, 400};
+constexpr size_t kLists[] = {2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256};
 
 double cpu_seconds() {
   timespec t;
@@ -57,9 +60,9 @@ double peak_gflops() {
 
 // Search(query row, ef, out ids) for all efs.
 template <class Search>
-void curve(const char* engine, const Matrix<float>& queries, const Neighbors& truth,
-           const Search& search) {
-  for (size_t ef : kEfs) {
+void curve(const char* engine, std::span<const size_t> efforts, const Matrix<float>& queries,
+           const Neighbors& truth, const Search& search) {
+  for (size_t ef : efforts) {
     std::vector<double> seconds;
     size_t found = 0, distances = 0;
     for (size_t repeat = 0; repeat < kRepeats; ++repeat) {
@@ -87,24 +90,21 @@ void print_bytes(const char* engine, const std::string& path, size_t n) {
   std::filesystem::remove(path);
 }
 
-void run_carya(const char* name, const VectorStorage& storage, const Matrix<float>& vectors,
-               const Matrix<float>& queries, Metric metric, const Neighbors& truth,
-               const std::string& folder) {
+void run_carya(const char* name, const IndexSpec& spec, std::span<const size_t> efforts,
+               const Matrix<float>& vectors, const Matrix<float>& queries, Metric metric,
+               const Neighbors& truth, const std::string& folder) {
   std::vector<ItemId> ids(vectors.rows());
   std::iota(ids.begin(), ids.end(), ItemId{0});
-  Hnsw index(vectors.cols(), metric,
-             {.m = kM, .ef_construction = kEfConstruction, .storage = storage});
   const double begin = cpu_seconds();
-  index.add(ids, vectors);
-  index.compact();
+  const auto index = build_index(spec, metric, {.ids = ids, .vectors = vectors});
   std::printf("%s,build,,,%.0f,\n", name, 1e6 * (cpu_seconds() - begin));
-  index.save(folder + "/carya");
+  index->save(folder + "/carya");
   print_bytes(name, folder + "/carya", vectors.rows());
-  curve(name, queries, truth, [&](const float* query, size_t ef, size_t& distances) {
+  curve(name, efforts, queries, truth, [&](const float* query, size_t ef, size_t& distances) {
     SearchStats stats;
     const SearchOptions options{.k = kHits, .effort = ef, .stats = &stats, .exact = vectors};
     std::vector<uint64_t> found;
-    for (const Hit& hit : index.search({query, queries.cols()}, options)) found.push_back(hit.id);
+    for (const Hit& hit : index->search({query, queries.cols()}, options)) found.push_back(hit.id);
     distances += stats.n_distances;
     return found;
   });
@@ -129,7 +129,7 @@ void run_hnswlib(const Matrix<float>& vectors, const Matrix<float>& queries, Met
   std::printf("hnswlib,build,,,%.0f,\n", 1e6 * (cpu_seconds() - begin));
   index.saveIndex(folder + "/hnswlib");
   print_bytes("hnswlib", folder + "/hnswlib", vectors.rows());
-  curve("hnswlib", queries, truth, [&](const float* query, size_t ef, size_t&) {
+  curve("hnswlib", kEfs, queries, truth, [&](const float* query, size_t ef, size_t&) {
     index.setEf(ef);
     std::vector<uint64_t> found;
     for (auto hits = index.searchKnn(query, kHits); !hits.empty(); hits.pop()) {
@@ -157,11 +157,13 @@ int main(int argc, char** argv) {
   const double seconds = cpu_seconds() - begin;
   const double flops = 2.0 * static_cast<double>(queries.rows() * vectors.size());
   std::printf("carya,exact_gflops_per_core,,1,%.1f,\n", 1e-9 * flops / seconds);
-  const VectorStorage int8{.exact = RowFormat::kF32, .codes = RowFormat::kInt8};
-  run_carya("carya", int8, vectors, queries, metric, truth, argv[5]);
-  // The caller's vectors rank the answers: the smallest index.
-  const VectorStorage int4{.exact = {}, .codes = RowFormat::kInt4};
-  run_carya("carya-int4", int4, vectors, queries, metric, truth, argv[5]);
+  const auto run = [&](const char* name, const char* spec, std::span<const size_t> efforts) {
+    run_carya(name, IndexSpec::parse(spec), efforts, vectors, queries, metric, truth, argv[5]);
+  };
+  run("carya", "hnsw", kEfs);
+  // The caller's vectors rank the answers: the smallest indexes.
+  run("carya-int4", "hnsw:exact=none,codes=int4", kEfs);
+  run("carya-ivfpq", "ivf_pq:rotate=no", kLists);
   if (argc == 7) run_hnswlib(vectors, queries, metric, truth, n_threads, argv[5]);
   return 0;
 }

@@ -64,7 +64,9 @@ IndexEstimate ivf_pq_estimate(const IvfPqOptions& options, size_t n, size_t dim)
   const auto lists = options.n_lists != 0
                          ? options.n_lists
                          : static_cast<size_t>(4 * std::sqrt(static_cast<double>(n)));
-  const size_t parts = options.n_parts != 0 ? options.n_parts : std::max<size_t>(dim / 4, 1);
+  const size_t parts = options.n_parts != 0
+                           ? options.n_parts
+                           : std::max<size_t>(dim / (options.bits == 4 ? 2 : 4), 1);
   const size_t item = parts * options.bits / 8 + sizeof(ItemId);
   const size_t n_centroids = size_t{1} << options.bits;
   const size_t rotation = options.rotate ? dim * dim : 0;
@@ -160,7 +162,8 @@ const IndexType kTypes[] = {
        return std::make_unique<FlatIndex>(dim, metric);
      }},
     {"ivf_pq",
-     "compressed lists: lists=0 (about 4 sqrt n), parts=0 (about dim / 4), bits=4 (or 8), "
+     "compressed lists: lists=0 (about 4 sqrt n), parts=0 (about dim / 2, of 8 bits dim "
+     "/ 4), bits=4 (or 8), "
      "rotate=yes, seed=0",
      [](SpecParameters& parameters, Metric, size_t n, size_t dim) {
        return ivf_pq_estimate(ivf_pq_options(parameters), n, dim);

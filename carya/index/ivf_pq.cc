@@ -55,7 +55,9 @@ IvfPq::IvfPq(size_t dim, Metric metric, const IvfPqOptions& options)
     : dim_(dim), metric_(metric), options_(options) {
   require_vectors("ivf_pq", metric);
   options_.validate(dim);
-  if (options_.n_parts == 0) options_.n_parts = divisor_near(dim, static_cast<double>(dim) / 4);
+  if (options_.n_parts == 0) {
+    options_.n_parts = divisor_near(dim, static_cast<double>(dim) / (options_.bits == 4 ? 2 : 4));
+  }
 }
 
 // As vectors are kept: of length 1 for cosine, rotated.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "carya/index/ivf_pq.h"
 #include "carya/simd/code_scan.h"
@@ -97,38 +98,46 @@ class IvfPq::Search {
     const List& items = index_.lists_[list];
     n_read_ += items.ids.size();
     if (items.ids.size() == 0) return;
-    if (!index_.tables_.empty()) {
-      std::ranges::copy(index_.tables_.row(list), table_.begin());
-    } else {
-      index_.fill_table(list, table_);
-    }
-    for (size_t i = 0; i < table_.size(); ++i) table_[i] += products_[i];
     if (index_.options_.bits == 4) {
+      make_table(list);
       scan_short(items, base);
     } else {
+      const std::span<const float> own = table_of(list);
+      for (size_t i = 0; i < table_.size(); ++i) table_[i] = own[i] + products_[i];
       scan_bytes(items, base);
     }
+  }
+
+  std::span<const float> table_of(size_t list) {
+    if (!index_.tables_.empty()) return index_.tables_.row(list);
+    list_table_.resize(table_.size());
+    index_.fill_table(list, list_table_);
+    return list_table_;
+  }
+
+  void make_table(size_t list) {
+    const bool is_shared = index_.metric_ != Metric::kSquaredL2;  // the same for all lists
+    if (is_shared && !lowest_.empty()) return;
+    lowest_.resize(index_.options_.n_parts);
+    widest_ = add_tables(table_of(list).data(), products_.data(), lowest_.size(), table_.data(),
+                         lowest_.data());
+    lowest_sum_ = std::accumulate(lowest_.begin(), lowest_.end(), 0.0f);
+    step_ = 0;  // the bytes are of another table
   }
 
   // Tables as bytes, all parts with one step: a sum is off by at most half a step a part.  What
   // alone puts a code out of the best is 255, so the steps get finer as the best get better.
   void scan_short(const List& items, float base) {
     const size_t n_parts = index_.options_.n_parts;
-    float widest = 0;
-    lowest_.resize(n_parts);
-    for (size_t part = 0; part < n_parts; ++part) {
-      const auto [low, high] = std::ranges::minmax(std::span(table_).subspan(16 * part, 16));
-      lowest_[part] = low;
-      base += low;
-      widest = std::max(widest, high - low);
-    }
+    base += lowest_sum_;
     if (base > pool_.limit()) return;
-    const float range = std::min(widest, pool_.limit() - base);
-    const float step = range > 0 ? range / 255 : 1;
-    for (size_t i = 0; i < 16 * n_parts; ++i) {
-      bytes_[i] =
-          static_cast<uint8_t>(std::min((table_[i] - lowest_[i / 16]) / step + 0.5f, 255.0f));
+    const float range = std::min(widest_, pool_.limit() - base);
+    constexpr float kFineEnough = 1.5f;  // steps that are so much too wide are left as they are
+    if (step_ == 0 || 255 * step_ < range || 255 * step_ > kFineEnough * range) {
+      step_ = range > 0 ? range / 255 : 1;
+      tables_to_bytes(table_.data(), lowest_.data(), n_parts, step_, bytes_.data());
     }
+    const float step = step_;
     const size_t n = items.ids.size(), bytes = block_bytes(n_parts);
     for (size_t first = 0; first < n; first += kChunk) {
       const size_t count = std::min(kChunk, n - first);
@@ -168,11 +177,14 @@ class IvfPq::Search {
   const IvfPq& index_;
   const SearchOptions& options_;
   Pool pool_;
-  Matrix<float> query_;          // [1, dim], prepared
-  std::vector<float> products_;  // with all numbers of the codes, times -2 or -1
-  std::vector<float> table_;     // of a list: what each number adds to a distance
-  std::vector<float> lowest_;    // of each part of table_
-  std::vector<uint8_t> bytes_;   // table_ in steps
+  Matrix<float> query_;            // [1, dim], prepared
+  std::vector<float> products_;    // with all numbers of the codes, times -2 or -1
+  std::vector<float> list_table_;  // where it is not precomputed
+  std::vector<float> table_;       // of a list: what each number adds to a distance
+  std::vector<float> lowest_;      // of each part of table_
+  float lowest_sum_ = 0, widest_ = 0;
+  std::vector<uint8_t> bytes_;  // table_ in steps
+  float step_ = 0;
   std::vector<uint16_t> sums_;
   std::vector<float> float_sums_;
   std::vector<uint32_t> found_;

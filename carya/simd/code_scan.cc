@@ -85,6 +85,41 @@ void sum_codes(const uint8_t* blocks, size_t n_blocks, size_t n_parts, const uin
 
 #endif  // HWY_TARGET == HWY_SCALAR
 
+float add_tables(const float* a, const float* b, size_t n_parts, float* sums, float* lowest) {
+  const hn::CappedTag<float, 16> d;
+  const size_t lanes = hn::Lanes(d);
+  float widest = 0;
+  for (size_t part = 0; part < n_parts; ++part, a += 16, b += 16, sums += 16) {
+    auto sum = hn::Add(hn::LoadU(d, a), hn::LoadU(d, b));
+    hn::StoreU(sum, d, sums);
+    auto low = sum, high = sum;
+    for (size_t i = lanes; i < 16; i += lanes) {
+      sum = hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
+      hn::StoreU(sum, d, sums + i);
+      low = hn::Min(low, sum);
+      high = hn::Max(high, sum);
+    }
+    lowest[part] = hn::GetLane(hn::MinOfLanes(d, low));
+    widest = std::max(widest, hn::GetLane(hn::MaxOfLanes(d, high)) - lowest[part]);
+  }
+  return widest;
+}
+
+void tables_to_bytes(const float* tables, const float* lowest, size_t n_parts, float step,
+                     uint8_t* bytes) {
+  const hn::CappedTag<float, 16> d;
+  const hn::Rebind<int32_t, decltype(d)> whole;
+  const hn::Rebind<uint8_t, decltype(d)> byte;
+  const auto inverse = hn::Set(d, 1 / step), most = hn::Set(d, 255.0f), half = hn::Set(d, 0.5f);
+  for (size_t part = 0; part < n_parts; ++part) {
+    const auto low = hn::Set(d, lowest[part]);
+    for (size_t i = 16 * part; i < 16 * (part + 1); i += hn::Lanes(d)) {
+      const auto steps = hn::MulAdd(hn::Sub(hn::LoadU(d, tables + i), low), inverse, half);
+      hn::StoreU(hn::DemoteTo(byte, hn::ConvertTo(whole, hn::Min(steps, most))), byte, bytes + i);
+    }
+  }
+}
+
 size_t select_at_most(const uint16_t* values, size_t n, uint16_t limit, uint32_t* out) {
   const hn::CappedTag<uint16_t, 32> d;
   const auto limits = hn::Set(d, limit);
@@ -115,6 +150,8 @@ namespace carya {
 
 HWY_EXPORT(sum_codes);
 HWY_EXPORT(select_at_most);
+HWY_EXPORT(add_tables);
+HWY_EXPORT(tables_to_bytes);
 
 size_t padded_parts(size_t n_parts) { return (n_parts + 3) / 4 * 4; }
 
@@ -143,6 +180,15 @@ void sum_codes(const uint8_t* blocks, size_t n_blocks, size_t n_parts, const uin
 
 size_t select_at_most(const uint16_t* values, size_t n, uint16_t limit, uint32_t* out) {
   return HWY_DYNAMIC_DISPATCH(select_at_most)(values, n, limit, out);
+}
+
+float add_tables(const float* a, const float* b, size_t n_parts, float* sums, float* lowest) {
+  return HWY_DYNAMIC_DISPATCH(add_tables)(a, b, n_parts, sums, lowest);
+}
+
+void tables_to_bytes(const float* tables, const float* lowest, size_t n_parts, float step,
+                     uint8_t* bytes) {
+  HWY_DYNAMIC_DISPATCH(tables_to_bytes)(tables, lowest, n_parts, step, bytes);
 }
 
 void sum_byte_codes(const uint8_t* codes, size_t n, size_t n_parts, const float* tables,

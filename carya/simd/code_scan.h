@@ -29,6 +29,14 @@ void load_code(const uint8_t* blocks, size_t i, std::span<uint8_t> numbers);
 void sum_codes(const uint8_t* blocks, size_t n_blocks, size_t n_parts, const uint8_t* tables,
                uint16_t* sums);
 
+// What a table of floats needs to become one of bytes.  sums[i] = a[i] + b[i] for the 16 entries of
+// each part; lowest [n_parts]: the least of each.  Returns the widest range of a part.  O(n_parts).
+float add_tables(const float* a, const float* b, size_t n_parts, float* sums, float* lowest);
+// bytes[i] = (tables[i] - lowest of its part) / step to the nearest whole number, at most 255;
+// `bytes` [16 n_parts].
+void tables_to_bytes(const float* tables, const float* lowest, size_t n_parts, float step,
+                     uint8_t* bytes);
+
 // The positions of what is at most `limit` in values [n], rising, and how many: out [n].
 size_t select_at_most(const uint16_t* values, size_t n, uint16_t limit, uint32_t* out);
 

@@ -105,5 +105,35 @@ TEST(CodeScan, ByteCodesSumAlike) {
   }
 }
 
+TEST(CodeScan, TablesBecomeBytesAsTheFormulaSays) {
+  for (const size_t n_parts : {1u, 3u, 50u}) {
+    std::vector<float> a(16 * n_parts), b(16 * n_parts), sums(16 * n_parts), lowest(n_parts);
+    Rng rng(n_parts);
+    for (float& x : a) x = static_cast<float>(rng.normal());
+    for (float& x : b) x = static_cast<float>(rng.normal());
+    const float widest = add_tables(a.data(), b.data(), n_parts, sums.data(), lowest.data());
+    float expected_widest = 0;
+    for (size_t part = 0; part < n_parts; ++part) {
+      float low = 1e30f, high = -1e30f;
+      for (size_t i = 16 * part; i < 16 * (part + 1); ++i) {
+        EXPECT_EQ(sums[i], a[i] + b[i]);
+        low = std::min(low, sums[i]);
+        high = std::max(high, sums[i]);
+      }
+      EXPECT_EQ(lowest[part], low);
+      expected_widest = std::max(expected_widest, high - low);
+    }
+    EXPECT_EQ(widest, expected_widest);
+    std::vector<uint8_t> bytes(16 * n_parts);
+    for (const float step : {widest / 255, widest / 1000, 10.0f}) {
+      tables_to_bytes(sums.data(), lowest.data(), n_parts, step, bytes.data());
+      for (size_t i = 0; i < bytes.size(); ++i) {
+        const float steps = std::min((sums[i] - lowest[i / 16]) / step, 255.0f);
+        EXPECT_LE(std::abs(static_cast<float>(bytes[i]) - steps), 0.501f) << i;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace carya

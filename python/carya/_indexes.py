@@ -295,7 +295,7 @@ class IVFPQ(_Index):
     n_lists : int, default=0
         0 is about 4 sqrt(n).
     n_parts : int, default=0
-        Of a code, a divisor of n_features; 0 is about n_features / 4.
+        Of a code, a divisor of n_features; 0 is about n_features / 2, or / 4 if bits is 8.
     bits : {4, 8}
         Of a part: 4 is faster, 8 finer.
     rotate : bool, default=True

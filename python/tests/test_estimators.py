@@ -230,7 +230,7 @@ def test_spann_reads_lists(blobs, tmp_path):
     index.save(tmp_path / "x.spann")
     again = carya.SPANN.load(tmp_path / "x.spann", effort=3000).add(points[:1] + 100, ids=[9000])
     assert again.kneighbors(points[:1] + 100, 1)[1][0, 0] == 9000
-    with pytest.raises(ValueError, match="heads"):
+    with pytest.raises(ValueError, match="head_ratio is 7"):
         carya.SPANN(heads=7).fit(points)
 
 
