@@ -1,16 +1,11 @@
-#include "carya/index/window.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <map>
-#include <set>
 
-#include "carya/core/file.h"
 #include "carya/core/parallel.h"
 #include "carya/index/flat.h"
-#include "carya/index/test_data.h"
+#include "carya/index/window_test_data.h"
 
 namespace carya {
 namespace {
@@ -18,75 +13,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::ThrowsMessage;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr size_t kDim = 12;
-constexpr ItemId kFirst = ItemId{1} << 40;  // ids are the caller's, and of 64 bits
-
-using enum WindowStrategy;
-constexpr WindowStrategy kAll[] = {kAuto, kScan, kTree, kPostfilter, kThreeSplit, kSuper, kRoot};
-
-// 0 .. n_different - 1, each as often, in random order.
-std::vector<double> random_labels(size_t n, size_t n_different, uint64_t seed) {
-  std::vector<double> labels(n);
-  for (size_t i = 0; i < n; ++i) labels[i] = static_cast<double>(i % n_different);
-  Rng rng(seed);
-  for (size_t i = n; i > 1; --i) std::swap(labels[i - 1], labels[rng.below(i)]);
-  return labels;
-}
-
-// The definition: items of the window by distance, in double.  Item i has id kFirst + i.
-std::vector<Hit> naive(const Matrix<float>& points, std::span<const double> labels,
-                       std::span<const float> query, const LabelWindow& window, size_t k,
-                       Metric metric, const Filter* filter = nullptr) {
-  std::vector<Hit> hits = naive_search(points, kFirst, query, points.rows(), metric);
-  std::erase_if(hits, [&](const Hit& hit) {
-    const double label = labels[hit.id - kFirst];
-    return !(label >= window.low && label <= window.high) ||
-           (filter != nullptr && !filter->accepts(hit.id));
-  });
-  hits.resize(std::min(k, hits.size()));
-  return hits;
-}
-
-size_t n_common(std::span<const Hit> a, std::span<const Hit> b) {
-  const std::vector<ItemId> ids = ids_of(a);
-  const std::set<ItemId> right(ids.begin(), ids.end());
-  size_t n = 0;
-  for (const ItemId id : ids_of(b)) n += right.count(id);
-  return n;
-}
-
-struct Items {
-  explicit Items(size_t n, size_t n_different, uint64_t seed = 1)
-      : points(random_points(n, kDim, seed)),
-        labels(random_labels(n, n_different, seed)),
-        ids(ids_from(kFirst, n)) {}
-  WindowIndex index(Metric metric, const WindowOptions& options) const {
-    WindowIndex index(kDim, metric, options);
-    index.add(ids, labels, points);
-    return index;
-  }
-  Matrix<float> points;
-  std::vector<double> labels;
-  std::vector<ItemId> ids;
-};
-
-const std::vector<LabelWindow> kWindows = {{-kInfinity, kInfinity},
-                                           {0, 2999},
-                                           {1, 2998},
-                                           {1400, 1600},
-                                           {0, 1499},
-                                           {1500, 2999},
-                                           {700, 800},
-                                           {1000, 1000},
-                                           {990, 2},
-                                           {17, 900},
-                                           {2000, 2700},
-                                           {-50, 60},
-                                           {2950, 1e300},
-                                           {3.5, 3.7}};
 
 class EveryStrategy : public testing::TestWithParam<std::tuple<Metric, WindowStrategy>> {
  protected:
@@ -106,10 +32,12 @@ TEST_P(EveryStrategy, FindsTheNearestOfTheWindow) {
   for (size_t q = 0; q < queries.rows(); ++q) {
     for (const LabelWindow& window : kWindows) {
       if (window.low > window.high) continue;
-      const auto expected = naive(items.points, items.labels, queries.row(q), window, 10, metric());
+      const auto expected =
+          naive_in_window(items.points, items.labels, queries.row(q), window, 10, metric());
       const auto hits = index.search(queries.row(q), window, {.k = 10, .effort = 60}, strategy());
       ASSERT_EQ(hits.size(), expected.size()) << window.low << " .. " << window.high;
-      const auto all = naive(items.points, items.labels, queries.row(q), window, 3000, metric());
+      const auto all =
+          naive_in_window(items.points, items.labels, queries.row(q), window, 3000, metric());
       for (size_t i = 0; i < hits.size(); ++i) {
         const auto same = std::ranges::find(all, hits[i].id, [](const Hit& hit) { return hit.id; });
         ASSERT_NE(same, all.end()) << "outside the window";
@@ -264,8 +192,8 @@ TEST(WindowIndexTest, AFilterHoldsBesidesTheWindow) {
     for (const WindowStrategy strategy : kAll) {
       size_t n_right = 0;
       for (size_t q = 0; q < queries.rows(); ++q) {
-        const auto expected = naive(items.points, items.labels, queries.row(q), {500, 1700}, 10,
-                                    Metric::kSquaredL2, &filter);
+        const auto expected = naive_in_window(items.points, items.labels, queries.row(q),
+                                              {500, 1700}, 10, Metric::kSquaredL2, &filter);
         const auto hits = index.search(queries.row(q), {500, 1700},
                                        {.k = 10, .effort = 60, .filter = &filter}, strategy);
         ASSERT_EQ(hits.size(), 10u);
@@ -275,187 +203,6 @@ TEST(WindowIndexTest, AFilterHoldsBesidesTheWindow) {
       EXPECT_GE(n_right, 95u) << static_cast<int>(strategy);
     }
   }
-}
-
-// A random history against a map: with exact answers, and with those of graphs.
-TEST(WindowIndexTest, ChangesAreSeenAtOnceAndAfterRebuilds) {
-  for (const Metric metric : {Metric::kSquaredL2, Metric::kCosine}) {
-    WindowIndex index(kDim, metric, {.cutoff = 30, .delta_share = 0.2});
-    std::map<ItemId, std::pair<double, std::vector<float>>> items;
-    Rng rng(7);
-    ItemId next = 0;
-    size_t n_rebuilds = 0, before = 0;
-    for (int step = 0; step < 400; ++step) {
-      const uint64_t kind = rng.below(10);
-      const Matrix<float> points = random_points(1 + rng.below(20), kDim, 1000 + step);
-      std::vector<ItemId> ids;
-      std::vector<double> labels;
-      if (kind < 5 || items.size() < 30) {
-        for (size_t i = 0; i < points.rows(); ++i) {
-          ids.push_back(kFirst + 3 * next++);
-          labels.push_back(static_cast<double>(rng.below(50)));
-        }
-        index.add(ids, labels, points);
-      } else if (kind < 8) {
-        for (size_t i = 0; i < 6; ++i) {
-          const auto at = std::next(items.begin(), static_cast<ptrdiff_t>(rng.below(items.size())));
-          EXPECT_TRUE(index.remove(at->first));
-          EXPECT_FALSE(index.remove(at->first));
-          items.erase(at);
-        }
-      } else {
-        std::set<ItemId> chosen;
-        for (size_t i = 0; i < points.rows(); ++i) {
-          chosen.insert(
-              std::next(items.begin(), static_cast<ptrdiff_t>(rng.below(items.size())))->first);
-        }
-        ids.assign(chosen.begin(), chosen.end());
-        for (const ItemId id : ids) {
-          labels.push_back(kind == 8 ? items[id].first : static_cast<double>(rng.below(50)));
-        }
-        const auto rows = points.view().slice(0, ids.size());
-        kind == 8 ? index.update(ids, rows) : index.update(ids, labels, rows);
-      }
-      for (size_t i = 0; i < ids.size(); ++i) {
-        const auto row = points.row(i);
-        items[ids[i]] = {labels[i], {row.begin(), row.end()}};
-      }
-      n_rebuilds += index.tree().n_rows() != before;
-      before = index.tree().n_rows();
-      ASSERT_EQ(index.size(), items.size());
-      if (step % 4 != 0) continue;
-      Matrix<float> rows(items.size(), kDim);
-      std::vector<ItemId> all;
-      std::vector<double> all_labels;
-      for (const auto& [id, item] : items) {
-        std::ranges::copy(item.second, rows.row_data(all.size()));
-        all.push_back(id);
-        all_labels.push_back(item.first);
-      }
-      const Matrix<float> query = random_points(1, kDim, 50'000 + step);
-      const double low = static_cast<double>(rng.below(40));
-      const LabelWindow window{low, low + 10};
-      auto expected = naive(rows, all_labels, query.row(0), window, 10, metric);
-      for (Hit& hit : expected) hit.id = all[hit.id - kFirst];
-      EXPECT_EQ(ids_of(index.search(query.row(0), window, {.k = 10}, kScan)), ids_of(expected));
-      for (const WindowStrategy strategy : {kAuto, kTree, kPostfilter, kRoot}) {
-        const auto hits = index.search(query.row(0), window, {.k = 10, .effort = 60}, strategy);
-        EXPECT_EQ(hits.size(), expected.size());
-        EXPECT_GE(n_common(hits, expected) + 2, expected.size());
-      }
-    }
-    EXPECT_GE(n_rebuilds, 5u);
-  }
-}
-
-std::string bytes_of(const WindowIndex& index) {
-  const TempFile file;
-  index.save(file.path());
-  return read_file(file.path());
-}
-
-TEST(WindowIndexTest, OpensWhatItSaved) {
-  const Items items(2500, 400);
-  for (const Metric metric : {Metric::kSquaredL2, Metric::kInnerProduct}) {
-    WindowIndex index(kDim, metric,
-                      {.beta = 3, .cutoff = 100, .shifted = true, .delta_share = 0.9});
-    index.add(std::span(items.ids).first(2400), std::span(items.labels).first(2400),
-              items.points.view().slice(0, 2400));
-    index.add(std::span(items.ids).subspan(2400, 60), std::span(items.labels).subspan(2400, 60),
-              items.points.view().slice(2400, 60));
-    index.add(std::span(items.ids).subspan(2460), items.points.view().slice(2460, 40));
-    index.remove(kFirst + 7);
-    const TempFile file;
-    index.save(file.path());
-    WindowIndex opened = WindowIndex::open(file.path());
-    EXPECT_EQ(opened.size(), 2499u);
-    EXPECT_EQ(opened.n_buffered(), 100u);
-    EXPECT_EQ(opened.options().beta, 3u);
-    for (size_t q = 0; q < 10; ++q) {
-      for (const WindowStrategy strategy : kAll) {
-        EXPECT_EQ(opened.search(items.points.row(q), {50, 250}, {.k = 10}, strategy),
-                  index.search(items.points.row(q), {50, 250}, {.k = 10}, strategy));
-      }
-      EXPECT_EQ(open_index(file.path())->search(items.points.row(q), {.k = 5}),
-                index.search(items.points.row(q), {.k = 5}));
-    }
-    EXPECT_EQ(bytes_of(opened), read_file(file.path()));
-    // A mapped index can be changed.
-    EXPECT_TRUE(opened.remove(kFirst + 8));
-    opened.add(ids_from(1, 1), std::vector<double>{100}, items.points.view().slice(8, 1));
-    EXPECT_EQ(opened.search(items.points.row(8), {100, 100}, {.k = 1})[0].id, 1u);
-    opened.rebuild();
-    EXPECT_EQ(opened.search(items.points.row(8), {100, 100}, {.k = 1})[0].id, 1u);
-    EXPECT_EQ(opened.size(), 2499u);
-  }
-}
-
-TEST(WindowIndexTest, EmptyIndexesAreSavedToo) {
-  const TempFile file;
-  WindowIndex(kDim, Metric::kSquaredL2).save(file.path());
-  const WindowIndex opened = WindowIndex::open(file.path());
-  EXPECT_EQ(opened.size(), 0u);
-  EXPECT_THAT(opened.search(std::vector<float>(kDim), {}, {}), IsEmpty());
-}
-
-TEST(WindowIndexTest, DamagedFilesAreErrors) {
-  const Items items(300, 300);
-  const std::string whole = bytes_of(items.index(Metric::kSquaredL2, {.cutoff = 100}));
-  const TempFile file;
-  for (size_t length = 0; length < whole.size(); length += 97) {
-    write_file(file.path(), whole.substr(0, length));
-    EXPECT_THROW(WindowIndex::open(file.path()), Error) << length;
-  }
-  for (size_t at = 0; at < 5000; at += 41) {
-    std::string damaged = whole;
-    damaged[at] = static_cast<char>(damaged[at] ^ 4);
-    write_file(file.path(), damaged);
-    try {
-      WindowIndex::open(file.path());  // padding may change
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::kCorrupt);
-    }
-  }
-}
-
-// Right checksums around a content that cannot be.
-TEST(WindowIndexTest, InconsistentFilesAreErrors) {
-  const Items items(5, 5);
-  WindowIndex index = items.index(Metric::kSquaredL2, {});
-  index.rebuild();
-  const TempFile file, changed;
-  index.save(file.path());
-  const Container in = Container::open(file.path(), WindowIndex::kFileKind, 1);
-  const auto numbers = in.array<uint64_t>("header");
-  const auto sorted = in.array<double>("labels");
-  const auto opened = [&](std::vector<uint64_t> header, std::vector<double> labels) {
-    ContainerWriter out(std::string(WindowIndex::kFileKind), 1);
-    out.add<uint64_t>("header", header);
-    out.add<double>("labels", labels);
-    for (const char* name : {"vectors", "n_trained", "ids", "live"}) {
-      out.add(name, in.array<std::byte>(name));
-    }
-    out.save(changed.path());
-    return message([&] { WindowIndex::open(changed.path()); });
-  };
-  const std::vector<uint64_t> header(numbers.begin(), numbers.end());
-  std::vector<double> labels(sorted.begin(), sorted.end());
-  EXPECT_EQ(opened(header, labels), "no error");
-  std::swap(labels[1], labels[2]);
-  EXPECT_THAT(opened(header, labels), HasSubstr("row 2 is not in the order of labels"));
-  labels[1] = kNaN;
-  EXPECT_THAT(opened(header, labels), HasSubstr("row 1 is not in the order of labels"));
-  EXPECT_THAT(opened(header, {1, 2}), HasSubstr("2 labels and 5 rows do not match 5 ids"));
-  const auto with = [&](size_t at, uint64_t number) {
-    std::vector<uint64_t> other = header;
-    other[at] = number;
-    return opened(other, {sorted.begin(), sorted.end()});
-  };
-  EXPECT_THAT(with(0, 0), HasSubstr("the header is not one"));
-  EXPECT_THAT(with(1, 3), HasSubstr("the header is not one"));
-  EXPECT_THAT(with(2, 1), HasSubstr("beta is 1"));
-  EXPECT_THAT(with(3, 1), HasSubstr("is missing"));  // a cutoff that asks for nodes
-  EXPECT_THAT(with(5, 6), HasSubstr("do not match"));
 }
 
 TEST(WindowIndexTest, AnyIndexMayBeANode) {
@@ -469,8 +216,8 @@ TEST(WindowIndexTest, AnyIndexMayBeANode) {
   EXPECT_EQ(n_made, 15u);  // 1000, 500, 250, 125
   const Matrix<float> queries = random_points(20, kDim, 3);
   for (size_t q = 0; q < queries.rows(); ++q) {
-    const auto expected =
-        naive(items.points, items.labels, queries.row(q), {200, 800}, 10, Metric::kSquaredL2);
+    const auto expected = naive_in_window(items.points, items.labels, queries.row(q), {200, 800},
+                                          10, Metric::kSquaredL2);
     for (const WindowStrategy strategy : {kAuto, kTree, kThreeSplit}) {  // nodes are exact
       EXPECT_EQ(ids_of(index.search(queries.row(q), {200, 800}, {.k = 10}, strategy)),
                 ids_of(expected));
@@ -525,7 +272,7 @@ TEST(WindowIndexTest, ClusteredLabelsDoNotMakeItBlind) {
     const auto query = points.row(q * kEach / 5);
     const double group = static_cast<double>((q / 5 + 3) % kGroups);
     const LabelWindow window{group, group};
-    const auto expected = naive(points, labels, query, window, 10, Metric::kSquaredL2);
+    const auto expected = naive_in_window(points, labels, query, window, 10, Metric::kSquaredL2);
     n_right += n_common(expected,
                         index.search(query, window, {.k = 10, .effort = 20, .stats = &by_windows}));
     index.search(query, window, {.k = 10, .stats = &by_scans}, kScan);
@@ -553,7 +300,8 @@ TEST(WindowIndexTest, AGuessThatFailsIsLeftForAScan) {
     const auto query = points.row(2 * kEach + 31 * q);
     SearchStats stats;
     const auto hits = index.search(query, {0, 1}, {.k = 10, .effort = 20, .stats = &stats});
-    EXPECT_EQ(ids_of(hits), ids_of(naive(points, labels, query, {0, 1}, 10, Metric::kSquaredL2)));
+    EXPECT_EQ(ids_of(hits),
+              ids_of(naive_in_window(points, labels, query, {0, 1}, 10, Metric::kSquaredL2)));
     EXPECT_GT(stats.n_distances, 2 * kEach);  // it tried
     EXPECT_LE(stats.n_distances, 2 * 2 * kEach);
   }
@@ -571,8 +319,9 @@ TEST(WindowIndexTest, VectorsThatCodesCannotTellApartAreFound) {
       size_t n_right = 0;
       for (size_t q = 0; q < 50; ++q) {
         const LabelWindow window{100, 3800};
-        n_right += n_common(naive(points, labels, points.row(q), window, 10, Metric::kSquaredL2),
-                            index.search(points.row(q), window, {.k = 10}, strategy));
+        n_right +=
+            n_common(naive_in_window(points, labels, points.row(q), window, 10, Metric::kSquaredL2),
+                     index.search(points.row(q), window, {.k = 10}, strategy));
       }
       EXPECT_GE(n_right, 475u) << stretch;
     }
@@ -594,33 +343,6 @@ TEST(WindowIndexTest, EqualVectorsAreAllFound) {
       EXPECT_LE(labels[hit.id - kFirst], 1100);
     }
   }
-}
-
-class StopAfter : public Progress {
- public:
-  explicit StopAfter(size_t n) : left_(n) {}
-  void begin(std::string_view, size_t, std::string_view) override {}
-  void advance(size_t) override {
-    if (left_ > 0) --left_;
-  }
-  bool stop_requested() const override { return left_ == 0; }
-
- private:
-  std::atomic<size_t> left_;
-};
-
-TEST(WindowIndexTest, WhatIsStoppedIsWhole) {
-  const Items items(1000, 1000);
-  WindowIndex index(kDim, Metric::kSquaredL2, {.cutoff = 100});
-  StopAfter progress(3);
-  EXPECT_THROW(index.add(items.ids, items.labels, items.points, &progress), Error);
-  EXPECT_EQ(index.size(), 1000u);
-  EXPECT_EQ(index.n_buffered(), 1000u);
-  const auto hits = index.search(items.points.row(0), {100, 900}, {.k = 10});
-  EXPECT_EQ(ids_of(hits), ids_of(naive(items.points, items.labels, items.points.row(0), {100, 900},
-                                       10, Metric::kSquaredL2)));
-  index.rebuild();
-  EXPECT_EQ(index.n_buffered(), 0u);
 }
 
 }  // namespace
