@@ -301,10 +301,10 @@ class Build {
 }  // namespace
 
 size_t estimate_build_memory(size_t n_items, size_t dim) {
-  // The vectors are mapped twice (the index has its own copy); lists of 30 neighbours in three
-  // forms; 116 diffusion vectors and the coordinates; merges, terms.
+  // The vectors, and the index's codes of a byte a number; lists of 30 neighbours in three forms;
+  // 116 diffusion vectors and the coordinates; merges, terms.
   constexpr size_t kPerItem = 30 * 8 * 3 + 116 * 4 + 48 * 4 + 400;
-  return n_items * (2 * dim * sizeof(float) + kPerItem) + (size_t{200} << 20);
+  return n_items * (dim * (sizeof(float) + 1) + kPerItem) + (size_t{200} << 20);
 }
 
 void build_atlas(AtlasInput& input, const fs::path& output, const AtlasOptions& options,
