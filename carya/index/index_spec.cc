@@ -63,14 +63,17 @@ IndexEstimate hnsw_estimate(const HnswOptions& options, Metric metric, size_t n,
 IndexEstimate ivf_pq_estimate(const IvfPqOptions& options, size_t n, size_t dim) {
   const auto lists = options.n_lists != 0
                          ? options.n_lists
-                         : static_cast<size_t>(4 * std::sqrt(static_cast<double>(n)));
+                         : static_cast<size_t>(2 * std::sqrt(static_cast<double>(n)));
   const size_t parts = options.n_parts != 0
                            ? options.n_parts
                            : std::max<size_t>(dim / (options.bits == 4 ? 2 : 4), 1);
   const size_t item = parts * options.bits / 8 + sizeof(ItemId);
   const size_t n_centroids = size_t{1} << options.bits;
   const size_t rotation = options.rotate ? dim * dim : 0;
-  const size_t file = n * item + (lists * dim + n_centroids * dim + rotation) * sizeof(float);
+  constexpr size_t kHalfBlock = 16;  // of 32 codes: what a list's last block lacks on average
+  const size_t padding = options.bits == 4 ? lists * kHalfBlock * parts / 2 : 0;
+  const size_t file =
+      n * item + padding + (lists * dim + n_centroids * dim + rotation) * sizeof(float);
   const size_t tables = lists * parts * n_centroids * sizeof(float);
   const size_t open = file + (tables <= options.max_table_bytes ? tables : 0);
   const size_t training = std::min(n, lists * 256) * dim * sizeof(float) * 3;
@@ -162,7 +165,7 @@ const IndexType kTypes[] = {
        return std::make_unique<FlatIndex>(dim, metric);
      }},
     {"ivf_pq",
-     "compressed lists: lists=0 (about 4 sqrt n), parts=0 (about dim / 2, of 8 bits dim "
+     "compressed lists: lists=0 (about 2 sqrt n), parts=0 (about dim / 2, of 8 bits dim "
      "/ 4), bits=4 (or 8), "
      "rotate=yes, seed=0",
      [](SpecParameters& parameters, Metric, size_t n, size_t dim) {

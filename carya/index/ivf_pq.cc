@@ -79,7 +79,7 @@ void IvfPq::train(MatrixView<const float> points, Progress* progress) {
   require(points.rows() >= n_centroids, "{} points are too few to learn from: at least {}",
           points.rows(), n_centroids);
   if (options_.n_lists == 0) {
-    const auto wanted = static_cast<size_t>(4 * std::sqrt(static_cast<double>(points.rows())));
+    const auto wanted = static_cast<size_t>(2 * std::sqrt(static_cast<double>(points.rows())));
     options_.n_lists = std::max<size_t>(1, std::min(wanted, points.rows() / kPointsPerList));
   }
   require(points.rows() >= options_.n_lists, "{} points cannot make {} lists", points.rows(),

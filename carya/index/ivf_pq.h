@@ -12,7 +12,7 @@
 namespace carya {
 
 struct IvfPqOptions {
-  size_t n_lists = 0;  // 0: about 4 sqrt(n), of at least 40 training points each
+  size_t n_lists = 0;  // 0: about 2 sqrt(n), of at least 40 training points each
   // Of a code, a divisor of the dim; 0: the one nearest to dim / 2, or dim / 4 where bits is 8.
   size_t n_parts = 0;
   size_t bits = 4;     // 4: scanned in registers; 8: finer, and slower by the byte

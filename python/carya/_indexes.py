@@ -293,7 +293,7 @@ class IVFPQ(_Index):
     ----------
     metric : {"euclidean", "sqeuclidean", "cosine", "inner_product"}
     n_lists : int, default=0
-        0 is about 4 sqrt(n).
+        0 is about 2 sqrt(n).
     n_parts : int, default=0
         Of a code, a divisor of n_features; 0 is about n_features / 2, or / 4 if bits is 8.
     bits : {4, 8}
