@@ -89,10 +89,11 @@ void run(const AtlasArguments& args) {
 void add_atlas(CLI::App& app) {
   auto args = std::make_shared<AtlasArguments>();
   CLI::App* verb = app.add_subcommand("atlas", "Make an atlas of texts, a table or vectors");
-  verb->add_option(
-          "input", args->input,
-          "folder of texts, .txt (a line an item), .csv, .tsv, .jsonl, .npy, .fvecs, IDX; - is "
-          "standard input")
+  verb->add_option("input", args->input,
+                   "folder of texts, .txt (a line an item), .csv, .tsv, .jsonl, .npy, .fvecs, "
+                   ".bvecs, .ivecs, "
+                   ".hdf5, IDX; - is "
+                   "standard input")
       ->required();
   verb->add_option("-o,--output", args->output, "the atlas, a folder")->required();
   args->read.add_to(*verb);

@@ -110,11 +110,12 @@ void build(const BuildArguments& args) {
   const std::string standard = args.labels.empty() ? "hnsw" : "window";
   const IndexSpec spec = IndexSpec::parse(args.type.empty() ? standard : args.type);
   const Metric metric = metric_from_name(args.metric);
+  require(args.estimate || !args.output.empty(),
+          "say where the index goes: -o FILE (or only --estimate)");
+  require(args.estimate || args.force || !fs::exists(args.output),
+          "{}: is there already; --force replaces it, or choose another -o", args.output);
   const Matrix<float> vectors = read_vectors(args.input);
   if (args.estimate) return print_estimate(args, spec, metric, vectors);
-  require(!args.output.empty(), "say where the index goes: -o FILE (or only --estimate)");
-  require(args.force || !fs::exists(args.output),
-          "{}: is there already; --force replaces it, or choose another -o", args.output);
   require(vectors.rows() > 0, "{}: has no vectors", args.input);
   TerminalProgress progress;
   const std::vector<ItemId> ids = ids_for(args.ids, vectors.rows());
@@ -247,8 +248,7 @@ std::vector<ItemId> ids_for(const std::string& path, size_t n) {
 
 bool names_vectors(const std::string& path) {
   try {
-    const size_t dataset = path.find(".hdf5:");
-    return dataset != path.npos || holds_vectors(input_format(path));
+    return holds_vectors(input_format(path));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kNotFound) throw;
     return false;  // another kind of file

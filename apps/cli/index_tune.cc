@@ -16,6 +16,7 @@
 #include "carya/io/line_chart.h"
 #include "carya/io/vectors.h"
 #include "carya/simd/knn.h"
+#include "carya/tree/kmeans.h"
 
 namespace carya::cli {
 namespace {
@@ -50,14 +51,9 @@ std::pair<Matrix<float>, Matrix<float>> split(const Matrix<float>& all, size_t n
                                               uint64_t seed) {
   const std::vector<uint32_t> order =
       insertion_order(InsertionOrder::kRandom, std::vector<float>(all.rows()), seed);
-  const auto rows = [&](size_t begin, size_t count) {
-    Matrix<float> some(count, all.cols());
-    for (size_t i = 0; i < count; ++i) {
-      std::ranges::copy(all.row(order[begin + i]), some.row(i).begin());
-    }
-    return some;
-  };
-  return {rows(0, n), rows(n, std::min(max_rest, all.rows() - n))};
+  const auto rows = std::span(order);
+  return {gather_rows(all, rows.first(n)),
+          gather_rows(all, rows.subspan(n, std::min(max_rest, all.rows() - n)))};
 }
 
 Matrix<int64_t> as_ids(const Neighbors& neighbors) {
@@ -74,7 +70,8 @@ Task make_task(const TuneArguments& args, Metric metric, size_t max_vectors, Pro
   Task task{.vectors = read_vectors(args.input), .queries = {}, .truth = {}, .k = args.k};
   require(task.vectors.rows() > 1, "{}: {} vectors are too few to measure with", args.input,
           task.vectors.rows());
-  const bool is_sampled = task.vectors.rows() > max_vectors;
+  const size_t n_all = task.vectors.rows();
+  const bool is_sampled = n_all > max_vectors;
   if (args.queries.empty()) {
     const size_t n = std::min(kQueries, std::max<size_t>(1, task.vectors.rows() / kShare));
     std::tie(task.queries, task.vectors) = split(task.vectors, n, max_vectors, args.seed);
@@ -86,8 +83,7 @@ Task make_task(const TuneArguments& args, Metric metric, size_t max_vectors, Pro
     task.truth = as_ids(exact_knn(task.queries, task.vectors, args.k, metric, progress));
   } else {
     require(!args.queries.empty(), "--truth belongs to queries: name their file too");
-    require(!is_sampled, "--truth is of all {} vectors: say --sample 0 to use them all",
-            read_vectors(args.input).rows());
+    require(!is_sampled, "--truth is of all {} vectors: say --sample 0 to use them all", n_all);
     task.truth = read_ids(args.truth);
   }
   return task;
@@ -151,6 +147,12 @@ Json curve_json(const Contender& contender) {
   return object;
 }
 
+Json task_json(const Task& task, const std::vector<Contender>& contenders) {
+  Json list = Json::array();
+  for (const Contender& contender : contenders) list.push_back(curve_json(contender));
+  return {{"vectors", task.vectors.rows()}, {"queries", task.queries.rows()}, {"indexes", list}};
+}
+
 void print_curve(const Contender& contender) {
   print_line(point_header());
   for (const RecallPoint& point : contender.curve) print_line(point_text(point));
@@ -209,12 +211,9 @@ void tune_vectors(const TuneArguments& args) {
     }
   }
   if (args.json) {
-    Json list = Json::array();
-    for (const Contender& contender : contenders) list.push_back(curve_json(contender));
-    return print_json({{"vectors", task.vectors.rows()},
-                       {"queries", task.queries.rows()},
-                       {"indexes", list},
-                       {"best", best == nullptr ? Json() : Json(best->name)}});
+    Json object = task_json(task, contenders);
+    object["best"] = best == nullptr ? Json() : Json(best->name);
+    return print_json(object);
   }
   print_line(fmt::format("{} vectors, {} queries, recall@{} of {} or more", task.vectors.rows(),
                          task.queries.rows(), args.k, args.recall));
@@ -249,11 +248,7 @@ void bench(const TuneArguments& args) {
     print_curve(last);
   }
   draw(args.svg, contenders, args.k);
-  if (!args.json) return;
-  Json list = Json::array();
-  for (const Contender& contender : contenders) list.push_back(curve_json(contender));
-  print_json(
-      {{"vectors", task.vectors.rows()}, {"queries", task.queries.rows()}, {"indexes", list}});
+  if (args.json) print_json(task_json(task, contenders));
 }
 
 void add_common(CLI::App& verb, TuneArguments& args) {

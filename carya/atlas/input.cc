@@ -8,6 +8,7 @@
 
 #include "carya/core/container.h"
 #include "carya/core/error.h"
+#include "carya/io/hdf5.h"
 #include "carya/io/vectors.h"
 
 namespace carya {
@@ -22,7 +23,8 @@ bool is_vector_file(const fs::path& path) {
 }
 
 // What changes when an input does: bytes and time of a file, or of all files of a folder.
-Json look_of(const fs::path& input) {
+Json look_of(const fs::path& name) {
+  const fs::path input = file_and_dataset(name).first;
   std::error_code error;
   size_t n_files = 0, bytes = 0;
   int64_t modified = 0;

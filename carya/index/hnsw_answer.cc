@@ -115,6 +115,23 @@ void drop_second_ids(std::vector<Hit>& hits) {
   });
 }
 
+// The exact search, each id once: as many more hits are asked for as were met twice.
+std::vector<Hit> scan_once_each(const VectorStore& store, std::span<const float> query,
+                                const SearchOptions& options) {
+  SearchOptions wider = options;
+  while (true) {
+    std::vector<Hit> hits = scan(store, query, wider);
+    const size_t n_met = hits.size();
+    drop_second_ids(hits);
+    if (hits.size() < options.k && n_met == wider.k) {
+      wider.k += options.k - hits.size();
+      continue;
+    }
+    hits.resize(std::min(hits.size(), options.k));
+    return hits;
+  }
+}
+
 }  // namespace
 
 std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions& asked) const {
@@ -132,7 +149,7 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
   const auto prepared = store.prepared(vector);
   if (state.graph.entry() == kNoSlot) return {};
   const double scanning = scan_cost(state, options.filter);
-  if (scanning < graph_cost(state, options)) return scan(store, prepared, options);
+  if (scanning < graph_cost(state, options)) return scan_once_each(store, prepared, options);
 
   const Ranker ranker(store, prepared, options.exact);
   const Rows::Query query = store.walked().query(prepared);
@@ -150,9 +167,7 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
     return hits_of(state, rank(with_twins(state, found)), 1, options, Stands::kForItself);
   };
   const auto count = [&] {
-    if (options.stats == nullptr) return;
-    options.stats->n_distances += scratch.stats.n_distances;
-    options.stats->n_hops += scratch.stats.n_hops;
+    if (options.stats != nullptr) *options.stats += scratch.stats;
   };
   std::vector<Hit> hits;
   if (options.filter == nullptr) {
@@ -167,7 +182,7 @@ std::vector<Hit> Hnsw::search(std::span<const float> vector, const SearchOptions
         from, options.effort, static_cast<size_t>(scanning / kAnywhere), accept, scratch);
     if (!found) {
       count();
-      return scan(store, prepared, options);
+      return scan_once_each(store, prepared, options);
     }
     hits = answer(*found);
   }

@@ -37,6 +37,12 @@ struct SearchStats {
   size_t n_distances = 0;  // vectors read and compared
   size_t n_hops = 0;       // graph nodes whose links were read
   size_t n_bytes = 0;      // asked of a file, by an index that keeps its vectors there
+  SearchStats& operator+=(const SearchStats& other) noexcept {
+    n_distances += other.n_distances;
+    n_hops += other.n_hops;
+    n_bytes += other.n_bytes;
+    return *this;
+  }
 };
 
 struct SearchOptions {

@@ -16,6 +16,7 @@
 #include "carya/index/spann.h"
 #include "carya/index/spec_parameters.h"
 #include "carya/index/window.h"
+#include "carya/tree/kmeans.h"
 
 namespace carya {
 namespace {
@@ -304,19 +305,24 @@ double estimate_build_seconds(const IndexSpec& spec, Metric metric,
   constexpr size_t kLeast = 2000, kShare = 20;
   const size_t n = vectors.rows(), n_sample = std::min(n, std::max(kLeast, n / kShare));
   if (n_sample == 0) return 0;
-  std::vector<ItemId> ids(n_sample);
-  Matrix<float> sample(n_sample, vectors.cols());
-  for (size_t i = 0; i < n_sample; ++i) {  // spread, or a sorted file would mislead
-    ids[i] = i;
-    std::ranges::copy(vectors.row(i * n / n_sample), sample.row(i).begin());
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  build_index(spec, metric, {.ids = ids, .vectors = sample});
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  const double ratio = static_cast<double>(n) / static_cast<double>(n_sample);
-  const double depth = std::log(static_cast<double>(n) + 2) /
-                       std::log(static_cast<double>(n_sample) + 2);  // as a search grows
-  return seconds.count() * ratio * depth;
+  const auto seconds_of = [&](size_t n_some) {
+    std::vector<uint32_t> rows(n_some);  // spread, or a sorted file would mislead
+    for (size_t i = 0; i < n_some; ++i) rows[i] = static_cast<uint32_t>(i * n / n_some);
+    const std::vector<ItemId> ids(rows.begin(), rows.end());
+    const Matrix<float> sample = gather_rows(vectors, rows);
+    const auto begin = std::chrono::steady_clock::now();
+    build_index(spec, metric, {.ids = ids, .vectors = sample});
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  const auto work = [](size_t n_some) {  // searches grow by the logarithm
+    return static_cast<double>(n_some) * std::log(static_cast<double>(n_some) + 2);
+  };
+  // Two sizes tell what grows from what does not, such as learning a rotation.
+  const size_t n_half = std::max<size_t>(1, n_sample / 2);
+  const double half = seconds_of(n_half), whole = seconds_of(n_sample);
+  if (n_half == n_sample) return whole;
+  const double slope = std::max(0.0, whole - half) / (work(n_sample) - work(n_half));
+  return whole + slope * (work(n) - work(n_sample));
 }
 
 std::vector<std::pair<std::string, std::string>> index_facts(const Index& index) {

@@ -56,8 +56,8 @@ std::unique_ptr<Index> build_index(const IndexSpec& spec, Metric metric, const I
 // from vectors first (kInvalidArgument).
 std::unique_ptr<Index> empty_index(const IndexSpec& spec, Metric metric, size_t dim);
 
-// Seconds that build_index() will take about, from building it on a sample (and spending a
-// twentieth of the time on that); right within a factor of two.
+// Seconds that build_index() will take about, from building it on two samples, a fortieth and a
+// twentieth of the vectors.
 double estimate_build_seconds(const IndexSpec& spec, Metric metric,
                               MatrixView<const float> vectors);
 

@@ -31,8 +31,7 @@ std::vector<std::vector<Hit>> for_each_query(const Index& index, MatrixView<cons
   });
   for (const SearchStats& one : stats) {
     if (options.stats == nullptr) break;
-    options.stats->n_distances += one.n_distances;
-    options.stats->n_hops += one.n_hops;
+    *options.stats += one;
   }
   return hits;
 }

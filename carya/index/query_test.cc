@@ -5,6 +5,7 @@
 
 #include "carya/index/flat.h"
 #include "carya/index/hnsw.h"
+#include "carya/index/spann.h"
 #include "carya/index/test_data.h"
 
 namespace carya {
@@ -54,6 +55,23 @@ TEST(SearchRange, ABatchAnswersAsSingleOnesDo) {
   ASSERT_THAT(hits, SizeIs(30));
   for (size_t q = 0; q < 30; ++q) EXPECT_EQ(hits[q], search_range(index, queries.row(q), 1.5f));
   EXPECT_GE(stats.n_distances, 30u * 500);
+}
+
+TEST(SearchBatch, AddsUpAllStatistics) {
+  const Matrix<float> vectors = random_points(2000, 8, 8);
+  const std::vector<ItemId> ids = ids_from(0, 2000);
+  const TempFile file;
+  const Spann index = Spann::build(file.path(), ids, vectors, Metric::kSquaredL2);
+  SearchStats all, each;
+  const auto queries = vectors.view().slice(0, 20);
+  search_batch(index, queries, {.k = 5, .effort = 8, .stats = &all});
+  for (size_t q = 0; q < 20; ++q) {
+    index.search(queries.row(q), {.k = 5, .effort = 8, .stats = &each});
+  }
+  EXPECT_GT(all.n_bytes, 0u);
+  EXPECT_EQ(all.n_bytes, each.n_bytes);
+  EXPECT_EQ(all.n_distances, each.n_distances);
+  EXPECT_EQ(all.n_hops, each.n_hops);
 }
 
 TEST(SearchBatch, AnswersAsSingleSearchesDo) {

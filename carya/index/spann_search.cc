@@ -127,11 +127,7 @@ std::vector<Hit> Spann::search(std::span<const float> query, const SearchOptions
     }
     const std::vector<Hit> found = ranked(question);
     hits.insert(hits.end(), found.begin(), found.end());
-    if (options.stats != nullptr) {
-      options.stats->n_distances += question.stats.n_distances;
-      options.stats->n_hops += question.stats.n_hops;
-      options.stats->n_bytes += question.stats.n_bytes;
-    }
+    if (options.stats != nullptr) *options.stats += question.stats;
   }
   std::ranges::sort(hits, nearer);
   hits.resize(std::min(hits.size(), options.k));

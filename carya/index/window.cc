@@ -80,20 +80,19 @@ bool WindowIndex::remove(ItemId id) {
 void WindowIndex::update(std::span<const ItemId> ids, MatrixView<const float> vectors) {
   store_.check_known(ids, vectors);
   std::vector<double> labels;
-  std::vector<uint32_t> replaced;
-  for (const ItemId id : ids) {
-    replaced.push_back(*store_.find(id));
-    labels.push_back(labels_[replaced.back()]);
-  }
-  append(ids, labels, vectors);
-  for (const uint32_t slot : replaced) store_.kill(slot);
-  rebuild_if_due(nullptr);
+  for (const ItemId id : ids) labels.push_back(labels_[*store_.find(id)]);
+  replace(ids, labels, vectors);
 }
 
 void WindowIndex::update(std::span<const ItemId> ids, std::span<const double> labels,
                          MatrixView<const float> vectors) {
   check_labels(ids, labels);
   store_.check_known(ids, vectors);
+  replace(ids, labels, vectors);
+}
+
+void WindowIndex::replace(std::span<const ItemId> ids, std::span<const double> labels,
+                          MatrixView<const float> vectors) {
   std::vector<uint32_t> replaced;
   for (const ItemId id : ids) replaced.push_back(*store_.find(id));
   append(ids, labels, vectors);

@@ -114,6 +114,8 @@ class WindowIndex final : public Index {
   RowRange rows_of(const LabelWindow& window) const;
   void append(std::span<const ItemId> ids, std::span<const double> labels,
               MatrixView<const float> vectors);
+  void replace(std::span<const ItemId> ids, std::span<const double> labels,
+               MatrixView<const float> vectors);
   void rebuild_if_due(Progress* progress);
 
   WindowOptions options_;

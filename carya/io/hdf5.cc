@@ -16,6 +16,15 @@
 
 namespace carya {
 
+std::pair<std::filesystem::path, std::string> file_and_dataset(const std::filesystem::path& path) {
+  const std::string text = path.string();
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || std::filesystem::exists(path)) return {path, ""};
+  const std::filesystem::path file = text.substr(0, colon);
+  if (file.extension() != ".hdf5" && file.extension() != ".h5") return {path, ""};
+  return {file, text.substr(colon + 1)};
+}
+
 #ifdef CARYA_HAS_HDF5
 namespace {
 

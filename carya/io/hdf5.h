@@ -1,11 +1,16 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "carya/core/matrix.h"
 
 namespace carya {
+
+// "sift.hdf5:test" and "sift.h5:test" are a data set in a file; other names are a file alone.
+std::pair<std::filesystem::path, std::string> file_and_dataset(const std::filesystem::path& path);
 
 // A 2-D data set of numbers in an HDF5 file, such as those of ann-benchmarks: "train", "test",
 // "neighbors", "distances".  An empty name: "train" where there is one, else the only data set of

@@ -11,6 +11,7 @@
 
 #include "carya/core/error.h"
 #include "carya/core/file.h"
+#include "carya/io/record_reader.h"
 #include "carya/io/vectors.h"
 
 #ifdef CARYA_HAS_HDF5
@@ -72,6 +73,19 @@ TEST_F(Hdf5Test, ReadsTheSetsOfAnnBenchmarks) {
   EXPECT_THAT(read_vectors(path_).flat(), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_THAT(read_vectors(path_.string() + ":test").flat(), ElementsAre(7, 8));
   EXPECT_THAT(read_ids(path_.string() + ":neighbors").flat(), ElementsAre(2, 16'777'217));
+}
+
+TEST_F(Hdf5Test, ASetIsNamedBehindTheFile) {
+  write_annbenchmarks();
+  const fs::path short_name = fs::path(path_).replace_extension(".h5");
+  fs::copy_file(path_, short_name);
+  for (const fs::path& path : {path_, short_name}) {
+    EXPECT_EQ(input_format(path.string() + ":test"), InputFormat::kHdf5);
+    EXPECT_THAT(read_vectors(path.string() + ":test").flat(), ElementsAre(7, 8));
+  }
+  EXPECT_THAT([&] { read_vectors(path_.string() + "x:test"); },
+              ThrowsMessage<Error>(HasSubstr("no such file")));
+  fs::remove(short_name);
 }
 
 TEST_F(Hdf5Test, ReadsOtherTypes) {

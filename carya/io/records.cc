@@ -5,6 +5,7 @@
 
 #include "carya/core/error.h"
 #include "carya/core/file.h"
+#include "carya/io/hdf5.h"
 #include "carya/io/record_reader.h"
 #include "carya/io/record_source.h"
 #include "carya/io/utf8.h"
@@ -149,7 +150,8 @@ bool holds_vectors(InputFormat format) {
   return false;
 }
 
-InputFormat input_format(const fs::path& path) {
+InputFormat input_format(const fs::path& input) {
+  const fs::path path = file_and_dataset(input).first;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {

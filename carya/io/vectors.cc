@@ -44,16 +44,6 @@ Matrix<T> parse_vecs(std::span<const std::byte> bytes, std::string_view name) {
   return matrix;
 }
 
-// "sift.hdf5:test" is a data set in a file; others are the file alone.
-std::pair<fs::path, std::string> file_and_dataset(const fs::path& path) {
-  const std::string text = path.string();
-  const size_t colon = text.rfind(':');
-  if (colon == std::string::npos || fs::exists(path)) return {path, ""};
-  const fs::path file = text.substr(0, colon);
-  if (file.extension() != ".hdf5" && file.extension() != ".h5") return {path, ""};
-  return {file, text.substr(colon + 1)};
-}
-
 }  // namespace
 
 template <class T>
